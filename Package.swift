@@ -14,8 +14,38 @@ let strict = settings + [.strictMemorySafety()]
 let package = Package(
     name: "hybrie",
     platforms: [.macOS(.v15)],
+    products: [.executable(name: "hybrie", targets: ["hybrie"])],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
     targets: [
         .target(name: "OrderedJSON", swiftSettings: strict),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
+        .target(name: "Checkpoints", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: strict),
+        .target(name: "Tokenizers", dependencies: ["OrderedJSON"], swiftSettings: strict),
+        .target(name: "LanguageModels", dependencies: ["Checkpoints", "Tensors"], swiftSettings: settings),
+        .executableTarget(
+            name: "hybrie",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LanguageModelsTests", dependencies: ["LanguageModels", "OrderedJSON", "Checkpoints", "Tensors"], swiftSettings: settings),
         .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"], swiftSettings: settings),
     ]
 )

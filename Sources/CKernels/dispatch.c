@@ -1,0 +1,41 @@
+// Chooses the instruction set once, by what the processor and the system offer.
+#include "kernels.h"
+#include <string.h>
+
+static bool runs_here(const hk_kernels *kernels) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (kernels == &hk_kernels_avx512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+    if (kernels == &hk_kernels_avx2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#endif
+    return true;
+}
+
+const hk_kernels *hk_select(const char *name) {
+    // Best first.
+    static const hk_kernels *const all[] = {
+#if defined(__x86_64__)
+        &hk_kernels_avx512, &hk_kernels_avx2,
+#elif defined(__aarch64__)
+        &hk_kernels_neon,
+#endif
+        &hk_kernels_portable,
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if ((name == NULL || strcmp(name, all[i]->name) == 0) && runs_here(all[i])) return all[i];
+    return NULL;
+}
+
+uint64_t hk_read(const uint8_t *data, size_t bytes) {
+    uint64_t sums[8] = {0};
+    const uint64_t *words = (const uint64_t *)(const void *)data;
+    size_t count = bytes / 64 * 8;
+    for (size_t i = 0; i < count; i += 8)
+        for (size_t lane = 0; lane < 8; lane++) sums[lane] += words[i + lane];
+    uint64_t sum = 0;
+    for (size_t lane = 0; lane < 8; lane++) sum += sums[lane];
+    return sum;
+}

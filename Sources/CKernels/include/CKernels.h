@@ -1,0 +1,128 @@
+// Kernels of the CPU device: one function list per instruction set, chosen once at start.
+//
+// Weights lie in "panels" of 16 output rows, so that a lane of a vector is a row and nothing is summed across lanes.
+// Quantised layouts interleave 4 consecutive columns per row (a 64-byte line = 16 rows x 4 columns), the operand order
+// of the 8-bit dot product instructions. No function here allocates, and a result never depends on how the work was
+// cut into ranges, on the number of activation rows, or on its neighbours.
+#ifndef HYBRIE_CKERNELS_H
+#define HYBRIE_CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// Output rows of one panel.
+#define HK_PANEL_ROWS 16
+/// Columns that share one activation scale.
+#define HK_BLOCK 32
+/// Tokens of one page of the key-value cache.
+#define HK_PAGE_TOKENS 16
+/// Query rows that one attention call may take.
+#define HK_MAX_QUERY_ROWS 8
+/// Keys whose scores one attention pass holds.
+#define HK_KEY_CHUNK 512
+
+/// How a panel's bytes are laid out. Block formats are named as in GGUF; each is packed without loss.
+typedef enum {
+    HK_F32 = 0, HK_F16, HK_BF16,
+    HK_Q8_0, HK_Q4_0, HK_Q4_1, HK_Q5_0, HK_Q5_1,
+    HK_Q4_K, HK_Q5_K, HK_Q6_K, HK_IQ4_XS,
+    HK_LAYOUT_COUNT
+} hk_layout;
+
+/// Bytes of one panel of 16 rows by `columns`; 0 if the layout doesn't permit that many columns.
+size_t hk_panel_bytes(hk_layout layout, size_t columns);
+
+/// Bytes of one source row of `columns` values in the GGUF format of that name; 0 if not permitted.
+size_t hk_source_row_bytes(hk_layout layout, size_t columns);
+
+/// Packs 16 rows (each in the GGUF format that `layout` is named after; NULL stands for a row of zeros) into one panel.
+void hk_pack_panel(hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], size_t columns, uint8_t *panel);
+
+/// Writes the f32 values of one row (0..15) of a packed panel.
+void hk_unpack_row(hk_layout layout, const uint8_t *panel, size_t columns, int row, float *out);
+
+/// Activation rows quantised to 8 bits in blocks of 32: `x ~ scale * q`, q within -127...127.
+typedef struct {
+    int8_t *q;        ///< [rows][columns]
+    float *scale;     ///< [rows][columns / 32]
+    int32_t *sum;     ///< [rows][columns / 16]: sums of q over halves of a block
+} hk_activations;
+
+/// One product `out = x . W^T` with what is fused behind it.
+typedef struct {
+    hk_layout layout;
+    size_t columns;            ///< input width
+    size_t rows;               ///< output width
+    const uint8_t *panels;     ///< ceil(rows / 16) panels
+    const uint8_t *gate;       ///< panels of a gate, or NULL: out = silu(x . G^T) * (x . W^T)
+    const float *x;            ///< [*][columns], read by the float layouts
+    hk_activations quantised;  ///< read by the quantised layouts
+    const int32_t *index;      ///< row of x for each output row, or NULL for 0, 1, 2 ...
+    size_t count;              ///< how many activation rows
+    const float *bias;         ///< [rows] or NULL
+    const float *residual;     ///< [count][rows], added, or NULL; may be `out`
+    float *out;                ///< [count][rows]
+} hk_linear_job;
+
+/// Where a token's keys and values go, and how its queries are turned.
+typedef struct {
+    size_t heads, kv_heads, head_dim;
+    const float *q_norm, *k_norm;   ///< [head_dim] or NULL: RMS norm of each head before rotation
+    float epsilon;
+    bool interleaved;               ///< rotate (0,1),(2,3).. instead of (0,d/2),(1,d/2+1)..
+    const float *cosine, *sine;     ///< [tokens][head_dim / 2]
+    float *q;                       ///< [tokens][heads * head_dim], rotated in place
+    float *k;                       ///< [tokens][kv_heads * head_dim], scratch
+    const float *v;                 ///< [tokens][kv_heads * head_dim]
+    uint16_t *keys;                 ///< f16 [pages][kv_heads][head_dim][16]
+    uint16_t *values;               ///< f16 [pages][kv_heads][16][head_dim]
+    const int32_t *page;            ///< [tokens]: page of the token
+    const int32_t *slot;            ///< [tokens]: place in that page
+} hk_store_job;
+
+/// Attention of a few query rows that read the same keys: tokens of one sequence, heads of one group.
+typedef struct {
+    size_t head_dim, kv_heads, kv_head;
+    int query_rows;                       ///< 1...HK_MAX_QUERY_ROWS
+    const float *q[HK_MAX_QUERY_ROWS];    ///< [head_dim] each
+    float *out[HK_MAX_QUERY_ROWS];        ///< [head_dim] each
+    int32_t keys_seen[HK_MAX_QUERY_ROWS]; ///< keys 0..<n that the row may see, at least 1
+    const uint16_t *keys, *values;
+    const int32_t *pages;                 ///< page table of the sequence
+    float scale;
+    float *scratch;                       ///< HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + head_dim) floats
+} hk_attention_job;
+
+/// The functions of one instruction set.
+typedef struct {
+    const char *name;
+    /// Quantises rows begin..<end of x [*][columns].
+    void (*quantise)(const float *x, size_t columns, size_t begin, size_t end, hk_activations to);
+    /// Computes panels begin..<end of a product.
+    void (*linear)(const hk_linear_job *job, size_t begin, size_t end);
+    /// Rows begin..<end of out = x / sqrt(mean(x^2) + epsilon) * weight.
+    void (*rms_norm)(const float *x, const float *weight, float epsilon, size_t columns, size_t begin, size_t end,
+                     float *out);
+    /// Normalises, rotates and stores tokens begin..<end.
+    void (*store)(const hk_store_job *job, size_t begin, size_t end);
+    /// Attention of one job.
+    void (*attention)(const hk_attention_job *job);
+} hk_kernels;
+
+/// The best instruction set of this machine, or the one named ("portable", "avx2", "avx512", "neon") if it can run here, else NULL.
+const hk_kernels *hk_select(const char *name);
+
+/// Tells the processor that this thread is waiting in a loop.
+static inline void hk_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/// Reads `bytes` once; for measuring what the memory delivers.
+uint64_t hk_read(const uint8_t *data, size_t bytes);
+
+#endif

@@ -1,0 +1,31 @@
+// No instruction set in particular: runs anywhere, and shows what the others must compute.
+#include "kernels.h"
+#define HK_SUFFIX portable
+// Activation rows of a tile: few, to stay small.
+#define HK_TILE_ROWS 2
+#define HK_TEXT2(x) #x
+#define HK_TEXT(x) HK_TEXT2(x)
+#pragma clang fp contract(off)
+#include "vectors.inc"
+
+#define HK_BIG_OFFSET 128
+HK_INLINE vi hk_dot(vi sum, vb codes, int32_t word) {
+    int8_t x[4];
+    memcpy(x, &word, 4);
+    for (int lane = 0; lane < 16; lane++)
+        for (int i = 0; i < 4; i++) sum[lane] += (int32_t)codes[4 * lane + i] * x[i];
+    return sum;
+}
+#define hk_dot_small hk_dot
+HK_INLINE vf hk_fma(vf a, vf b, vf c) { return a * b + c; }
+HK_INLINE vf hk_halves(const uint16_t *p) {
+    vf v;
+    for (int lane = 0; lane < 16; lane++) v[lane] = hk_half_to_float(p[lane]);
+    return v;
+}
+HK_INLINE uint16_t hk_narrow(float x) { return hk_float_to_half(x); }
+HK_INLINE vb hk_iq4(vb nibbles) {
+    for (int i = 0; i < 64; i++) nibbles[i] = hk_iq4_values[nibbles[i]];
+    return nibbles;
+}
+#include "kernels.inc"

@@ -1,0 +1,130 @@
+import CKernels
+
+extension CPUDevice {
+    public func experts(_ x: Tensor, mixture: ExpertMixture, addedTo residual: Tensor) -> Tensor {
+        let (gate, up, down) = (own(mixture.gate), own(mixture.up), own(mixture.down))
+        let order = ExpertOrder(logits: linear(x, [Projection(mixture.router)])[0], mixture: mixture)
+        let slots = order.tokens.count
+        let inner = makeTensor([slots, up.rows])
+        if gate.layout == up.layout {
+            let input = Activations(x, for: [up], on: self)
+            unsafe sweepExperts(order) { expert, range in
+                var job = unsafe input.job(up, matrix: expert, output: inner)
+                unsafe job.gate = UnsafePointer(gate.panels(of: expert))
+                unsafe job.count = range.count
+                unsafe job.out = unsafe inner.storage.base + range.lowerBound * up.rows
+                return unsafe (job, order.tokens)
+            }
+        } else {
+            gateApart(x, gate: gate, up: up, order: order, inner: inner)
+        }
+        let outer = makeTensor([slots, down.rows])
+        let input = Activations(inner, for: [down], on: self)
+        let identity = (0..<Int32(slots)).map { $0 }
+        unsafe sweepExperts(order) { expert, range in
+            var job = unsafe input.job(down, matrix: expert, output: outer)
+            unsafe job.count = range.count
+            unsafe job.out = unsafe outer.storage.base + range.lowerBound * down.rows
+            return unsafe (job, identity)
+        }
+        return gather(outer, order: order, residual: residual)
+    }
+
+    private func gateApart(_ x: Tensor, gate: CPUWeight, up: CPUWeight, order: ExpertOrder, inner: Tensor) {
+        let opened = makeTensor(inner.shape)
+        for (weight, output) in [(gate, opened), (up, inner)] {
+            let input = Activations(x, for: [weight], on: self)
+            unsafe sweepExperts(order) { expert, range in
+                var job = unsafe input.job(weight, matrix: expert, output: output)
+                unsafe job.count = range.count
+                unsafe job.out = unsafe output.storage.base + range.lowerBound * weight.rows
+                return unsafe (job, order.tokens)
+            }
+        }
+        for index in 0..<inner.count {
+            unsafe inner.storage.base[index] *= ReferenceDevice.silu(opened.storage.base[index])
+        }
+    }
+
+    /// Runs one product per expert that has tokens; threads take pieces of an expert's panels, the busiest experts first.
+    private func sweepExperts(
+        _ order: ExpertOrder, _ makeJob: (_ expert: Int, _ slots: Range<Int>) -> (hk_linear_job, index: [Int32])
+    ) {
+        let busy = order.ranges.enumerated().filter { !$0.element.isEmpty }.sorted { $0.element.count > $1.element.count }
+        guard let first = busy.first else { return }
+        let panels = unsafe (Int(makeJob(first.offset, first.element).0.rows) + 15) / 16
+        let pieces = min(panels, busy.count >= 4 * team.threads ? 1 : 4)
+        let piece = (panels + pieces - 1) / pieces
+        team.share(busy.count * pieces, piece: 1) { range, _ in
+            for task in range {
+                let (expert, slots) = busy[task / pieces]
+                let begin = task % pieces * piece
+                guard begin < panels else { continue }
+                var (job, index) = unsafe makeJob(expert, slots)
+                unsafe index.withUnsafeBufferPointer { index in
+                    unsafe job.index = unsafe index.baseAddress.map { unsafe $0 + slots.lowerBound }
+                    unsafe kernels.pointee.linear(&job, begin, min(begin + piece, panels))
+                }
+            }
+        }
+    }
+
+    /// `residual` plus each token's expert outputs, weighted, in the order of that token's own choice.
+    private func gather(_ outer: Tensor, order: ExpertOrder, residual: Tensor) -> Tensor {
+        let output = makeTensor(residual.shape)
+        let width = residual.width
+        team.share(residual.rows, piece: Self.rowPiece) { range, _ in
+            for token in range {
+                let to = unsafe output.storage.base + token * width
+                unsafe to.update(from: residual.storage.base + token * width, count: width)
+                for place in order.places[token] {
+                    let from = unsafe outer.storage.base + place.slot * width
+                    for column in 0..<width { unsafe to[column] += place.weight * from[column] }
+                }
+            }
+        }
+        return output
+    }
+}
+
+/// Tokens sorted by expert.
+struct ExpertOrder {
+    /// Token of each slot; slots of one expert are neighbours.
+    let tokens: [Int32]
+    /// Slots of each expert.
+    let ranges: [Range<Int>]
+    /// Slots and weights of each token, largest weight first.
+    let places: [[(slot: Int, weight: Float)]]
+
+    init(logits: Tensor, mixture: ExpertMixture) {
+        let experts = logits.width
+        let values = logits.floats
+        let choices = (0..<logits.rows).map { row in
+            ExpertChoice(
+                logits: Array(values[row * experts..<(row + 1) * experts]), used: mixture.used, isNormalised: mixture.isNormalised)
+        }
+        var counts = [Int](repeating: 0, count: experts)
+        for choice in choices { for expert in choice.experts { counts[expert] += 1 } }
+        var ranges: [Range<Int>] = []
+        var next = 0
+        for count in counts {
+            ranges.append(next..<next + count)
+            next += count
+        }
+        var free = ranges.map(\.lowerBound)
+        var tokens = [Int32](repeating: 0, count: next)
+        var places: [[(slot: Int, weight: Float)]] = []
+        for (token, choice) in choices.enumerated() {
+            places.append(
+                zip(choice.experts, choice.weights).map { expert, weight in
+                    let slot = free[expert]
+                    free[expert] += 1
+                    tokens[slot] = Int32(token)
+                    return (slot, weight)
+                })
+        }
+        self.tokens = tokens
+        self.ranges = ranges
+        self.places = places
+    }
+}

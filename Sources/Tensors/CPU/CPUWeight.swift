@@ -1,0 +1,148 @@
+import CKernels
+import Foundation
+
+/// A weight in panels of 16 rows; see CKernels.h.
+final class CPUWeight: Weight {
+    let layout: hk_layout
+    let rows: Int
+    let columns: Int
+    let count: Int
+    let panelBytes: Int
+    let memory: PackedMemory
+
+    init(layout: hk_layout, rows: Int, columns: Int, count: Int) throws(TensorError) {
+        self.layout = layout
+        self.rows = rows
+        self.columns = columns
+        self.count = count
+        panelBytes = hk_panel_bytes(layout, columns)
+        let (panels, overflow) = ((rows + 15) / 16).multipliedReportingOverflow(by: count)
+        let (bytes, overflow2) = panels.multipliedReportingOverflow(by: panelBytes)
+        guard !overflow, !overflow2 else { throw .outOfMemory(bytes: .max) }
+        memory = try PackedMemory(bytes: bytes)
+    }
+
+    var bytes: Int { memory.bytes }
+    var panelsPerMatrix: Int { (rows + 15) / 16 }
+    /// Whether products read 8-bit activations.
+    var readsQuantised: Bool { layout.rawValue > HK_BF16.rawValue }
+
+    /// Panels of one matrix of the stack.
+    func panels(of matrix: Int = 0) -> UnsafeMutablePointer<UInt8> {
+        unsafe (memory.base + matrix * panelsPerMatrix * panelBytes).assumingMemoryBound(to: UInt8.self)
+    }
+}
+
+extension BlockFormat {
+    /// The packed layout that keeps this format as it is, if there is one.
+    var layout: hk_layout? {
+        switch self {
+        case .f32: HK_F32
+        case .f16: HK_F16
+        case .bf16: HK_BF16
+        case .q8_0: HK_Q8_0
+        case .q4_0: HK_Q4_0
+        case .q4_1: HK_Q4_1
+        case .q5_0: HK_Q5_0
+        case .q5_1: HK_Q5_1
+        case .q4_K: HK_Q4_K
+        case .q5_K: HK_Q5_K
+        case .q6_K: HK_Q6_K
+        case .iq4_xs: HK_IQ4_XS
+        default: nil
+        }
+    }
+}
+
+extension CPUDevice {
+    public func keeps(_ format: BlockFormat) -> Bool { format.layout != nil }
+
+    public func prepare(_ matrices: [any StoredMatrix]) throws(TensorError) -> any Weight {
+        let shape = try commonShape(of: matrices)
+        let layout = shape.format.layout ?? HK_Q8_0
+        let weight = try CPUWeight(layout: layout, rows: shape.rows, columns: shape.columns, count: matrices.count)
+        for (index, matrix) in matrices.enumerated() {
+            unsafe matrix.withBytes { bytes in
+                if shape.format.layout != nil {
+                    unsafe pack(bytes, rowBytes: bytes.count / shape.rows, into: weight, matrix: index)
+                } else {
+                    unsafe packExpanded(bytes, format: shape.format, into: weight, matrix: index)
+                }
+            }
+        }
+        return weight
+    }
+
+    private func pack(_ bytes: UnsafeRawBufferPointer, rowBytes: Int, into weight: CPUWeight, matrix: Int) {
+        guard let source = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        let panels = unsafe weight.panels(of: matrix)
+        team.share(weight.panelsPerMatrix, piece: 8) { range, _ in
+            for panel in range {
+                var rows = unsafe (0..<16).map { row -> UnsafePointer<UInt8>? in
+                    let index = panel * 16 + row
+                    return index < weight.rows ? unsafe source + index * rowBytes : nil
+                }
+                unsafe hk_pack_panel(weight.layout, &rows, weight.columns, panels + panel * weight.panelBytes)
+            }
+        }
+    }
+
+    /// Formats without a layout of their own become Q8_0, 16 rows at a time.
+    private func packExpanded(_ bytes: UnsafeRawBufferPointer, format: BlockFormat, into weight: CPUWeight, matrix: Int) {
+        let rowBytes = bytes.count / weight.rows
+        let panels = unsafe weight.panels(of: matrix)
+        team.share(weight.panelsPerMatrix, piece: 2) { range, _ in
+            var values = [Float](repeating: 0, count: weight.columns)
+            for panel in range {
+                let present = min(16, weight.rows - panel * 16)
+                var blocks = [UInt8]()
+                for row in panel * 16..<panel * 16 + present {
+                    let source = unsafe UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes])
+                    unsafe values.withUnsafeMutableBufferPointer { unsafe format.dequantise(source, into: $0) }
+                    blocks.append(contentsOf: EightBitBlocks.encode(values))
+                }
+                unsafe blocks.withUnsafeBufferPointer { blocks in
+                    var rows = unsafe (0..<16).map { row in
+                        row < present ? unsafe blocks.baseAddress.map { unsafe $0 + row * (weight.columns / 32 * 34) } : nil
+                    }
+                    unsafe hk_pack_panel(HK_Q8_0, &rows, weight.columns, panels + panel * weight.panelBytes)
+                }
+            }
+        }
+    }
+}
+
+/// Encoding into GGUF's Q8_0: blocks of 32 with a half-precision scale, `scale = max |x| / 127`.
+enum EightBitBlocks {
+    static func encode(_ values: [Float]) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(values.count / 32 * 34)
+        for start in stride(from: 0, to: values.count, by: 32) {
+            let block = values[start..<start + 32]
+            let largest = block.reduce(0) { max($0, abs($1)) }
+            let scale = halfBits(largest.isFinite ? largest / 127 : 0)
+            let rounded = Float(bitPattern: floatBits(ofHalf: scale))
+            output.append(UInt8(truncatingIfNeeded: scale))
+            output.append(UInt8(truncatingIfNeeded: scale >> 8))
+            for value in block {
+                let code = rounded > 0 && value.isFinite ? (value / rounded).rounded() : 0
+                output.append(UInt8(bitPattern: Int8(max(-127, min(127, code)))))
+            }
+        }
+        return output
+    }
+
+    /// IEEE 754 binary16 of a non-negative value, rounded to nearest.
+    private static func halfBits(_ value: Float) -> UInt16 {
+        guard value < 65504 else { return 0x7BFF }
+        guard value >= 6.103515625e-5 else { return UInt16((value * 16_777_216).rounded()) }
+        let bits = value.bitPattern
+        return UInt16((bits + 0xFFF + (bits >> 13 & 1) - (112 << 23)) >> 13)
+    }
+
+    private static func floatBits(ofHalf half: UInt16) -> UInt32 {
+        let exponent = UInt32(half >> 10), mantissa = UInt32(half & 0x3FF)
+        if exponent == 0 { return (Float(mantissa) / 16_777_216).bitPattern }
+        return (exponent + 112) << 23 | mantissa << 13
+    }
+}
