@@ -30,10 +30,14 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Checkpoints", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: strict),
         .target(name: "Tokenizers", dependencies: ["OrderedJSON"], swiftSettings: strict),
+        .target(
+            name: "Generation", dependencies: ["Checkpoints", "LanguageModels", "OrderedJSON", "Tensors", "Tokenizers"],
+            swiftSettings: settings),
         .target(name: "LanguageModels", dependencies: ["Checkpoints", "Tensors"], swiftSettings: settings),
         .executableTarget(
             name: "hybrie",
             dependencies: [
+                "Checkpoints", "Generation", "Tensors", "Tokenizers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -1,0 +1,279 @@
+import Checkpoints
+import Foundation
+import LanguageModels
+import Tensors
+
+/// The thread that runs the model: takes requests in, feeds prompts in chunks beside running answers, chooses tokens.
+///
+/// A step is one batch through the model: one token of every running answer, and as much of the waiting prompts as the
+/// time for a step permits. When pages run out the youngest sequence is set back and computed again later; since no
+/// result depends on the batch, its text is the same.
+final class EngineLoop {
+    private let decoder: any Decoder
+    private let endTokens: Set<Int32>
+    private let options: EngineOptions
+    private let inbox: Inbox
+    private let cache: any KeyValueCache
+    private var allocator: PageAllocator
+    private var waiting: [Sequence] = []
+    private var running: [Sequence] = []
+    private var statistics = EngineStatistics()
+    /// Tokens per second that prompts lately ran at.
+    private var promptRate = 100.0
+
+    init(decoder: any Decoder, endTokens: Set<Int32>, options: EngineOptions, inbox: Inbox) throws {
+        self.decoder = decoder
+        self.endTokens = endTokens
+        self.options = options
+        self.inbox = inbox
+        let config = decoder.config
+        // One sequence alone always fits, or setting back the others would not help it.
+        let tokens = max(options.cacheTokens, options.contextTokens)
+        let pages = (tokens + CacheShape.pageTokens - 1) / CacheShape.pageTokens
+        cache = try decoder.device.makeCache(
+            CacheShape(
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages))
+        allocator = PageAllocator(pages: pages)
+        statistics.pages = pages
+    }
+
+    func run() {
+        while true {
+            let rings = inbox.ringsSoFar
+            guard let commands = inbox.take(publishing: { [self] in publish(into: &$0) }) else { break }
+            for command in commands { take(command) }
+            dropAbandoned()
+            admit()
+            if running.isEmpty {
+                if waiting.isEmpty, commands.isEmpty { inbox.wait(since: rings) }
+                continue
+            }
+            step()
+        }
+        for sequence in running + waiting { sequence.finish(.cancelled) }
+    }
+
+    private func publish(into shared: inout EngineStatistics) {
+        statistics.waiting = waiting.count
+        statistics.running = running.count
+        statistics.usedPages = allocator.used
+        // Counted where requests arrive.
+        statistics.requests = shared.requests
+        statistics.refused = shared.refused
+        shared = statistics
+    }
+
+    private func take(_ command: EngineCommand) {
+        switch command {
+        case .generate(let request, let maxTokens, let tokenizer, let outlet):
+            waiting.append(Sequence(request, maxTokens: maxTokens, tokenizer: tokenizer, outlet: outlet))
+        case .embed(let tokens, let continuation):
+            if let vector = embedding(of: tokens) { continuation.yield(vector) }
+            continuation.finish()
+        }
+    }
+
+    private func dropAbandoned() {
+        for sequence in running where sequence.outlet.abandoned { allocator.end(&sequence.lease) }
+        statistics.abandoned += (running + waiting).count { $0.outlet.abandoned }
+        running.removeAll { $0.outlet.abandoned }
+        waiting.removeAll { $0.outlet.abandoned }
+    }
+
+    /// Moves requests from the queue to the running ones while there is room for their tokens.
+    private func admit() {
+        while let next = waiting.first, running.count < options.parallel {
+            guard start(next) else { return }
+            waiting.removeFirst()
+            running.append(next)
+        }
+    }
+
+    private func start(_ sequence: Sequence) -> Bool {
+        sequence.lease = allocator.begin(sequence.tokens, reusing: sequence.reusesPrefix)
+        let found = sequence.lease.pages.count * CacheShape.pageTokens
+        guard allocator.extend(&sequence.lease, toHold: sequence.tokens.count) else {
+            allocator.end(&sequence.lease)
+            return false
+        }
+        sequence.computed = found
+        if sequence.generated == 0 {
+            sequence.cachedTokens = found
+            statistics.cachedTokens += found
+        }
+        return true
+    }
+}
+
+// MARK: - A step
+
+extension EngineLoop {
+    /// A sequence's share of a batch.
+    private struct Share {
+        let sequence: Sequence
+        let tokens: Range<Int>
+        /// Its first place in the batch.
+        let start: Int
+        var isLast: Bool { tokens.upperBound == sequence.tokens.count }
+    }
+
+    private func step() {
+        let shares = plan()
+        guard !shares.isEmpty else { return }
+        var batch = Batch()
+        for share in shares {
+            batch.append(
+                share.sequence.tokens[share.tokens], position: share.tokens.lowerBound, pages: share.sequence.lease.pages)
+        }
+        // Scores are needed of each last token, and of all tokens of a prompt that is to be reported.
+        let wanted = shares.flatMap { share -> [(Share, row: Int)] in
+            let first = share.sequence.request.reportsPrompt ? share.tokens.lowerBound : share.tokens.upperBound - 1
+            guard share.isLast || share.sequence.request.reportsPrompt else { return [] }
+            return (first..<share.tokens.upperBound).map { (share, $0 - share.tokens.lowerBound + share.start) }
+        }
+        let start = ContinuousClock.now
+        let hidden = decoder.hiddenStates(of: batch, rows: wanted.map(\.row), cache: cache)
+        measure(shares, since: start)
+        for share in shares {
+            let sequence = share.sequence
+            sequence.computed = share.tokens.upperBound
+            if sequence.reusesPrefix {
+                allocator.remember(&sequence.lease, tokens: sequence.tokens[..<sequence.computed])
+            }
+        }
+        choose(wanted, hidden: hidden)
+    }
+
+    /// One token of each running answer, then prompts in the order of arrival until the step is full.
+    private func plan() -> [Share] {
+        for sequence in running where sequence.isDecoding {
+            // Setting back others may have set back this one.
+            while sequence.computed > 0, !allocator.extend(&sequence.lease, toHold: sequence.tokens.count) { setBackYoungest() }
+        }
+        let answers = running.filter(\.isDecoding)
+        let time = answers.isEmpty ? options.promptStep : options.mixedStep
+        var room = min(options.chunkTokens, max(32, Int(promptRate * time.seconds)))
+        var shares: [Share] = []
+        var start = 0
+        for sequence in answers + running.filter({ !$0.isDecoding }) {
+            let count = sequence.isDecoding ? 1 : min(sequence.pending, room)
+            guard count > 0 else { continue }
+            if !sequence.isDecoding { room -= count }
+            shares.append(Share(sequence: sequence, tokens: sequence.computed..<sequence.computed + count, start: start))
+            start += count
+        }
+        return shares
+    }
+
+    private func setBackYoungest() {
+        guard let youngest = running.max(by: { $0.arrival < $1.arrival }) else { return }
+        allocator.end(&youngest.lease)
+        youngest.computed = 0
+        running.removeAll { $0 === youngest }
+        waiting.insert(youngest, at: 0)
+        statistics.preemptions += 1
+    }
+
+    private func measure(_ shares: [Share], since start: ContinuousClock.Instant) {
+        let prompts = shares.filter { !$0.sequence.isDecoding }.reduce(0) { $0 + $1.tokens.count }
+        statistics.promptTokens += prompts
+        let total = shares.reduce(0) { $0 + $1.tokens.count }
+        guard prompts >= 16 else { return }
+        let rate = Double(total) / max(1e-6, start.duration(to: .now).seconds)
+        promptRate = 0.7 * promptRate + 0.3 * rate
+    }
+
+    /// Rows of scores that are computed at a time: a row of a large vocabulary is more than half a megabyte.
+    private static let scoreRows = 32
+
+    private func choose(_ wanted: [(share: Share, row: Int)], hidden: Tensor) {
+        for first in stride(from: 0, to: wanted.count, by: Self.scoreRows) {
+            let rows = first..<min(first + Self.scoreRows, wanted.count)
+            let logits = decoder.logits(decoder.device.rows(hidden, Array(rows)))
+            logits.withFloats { all in
+                for row in rows {
+                    let scores = all.extracting((row - first) * logits.width..<(row - first + 1) * logits.width)
+                    let share = wanted[row].share
+                    use(scores, for: share, token: wanted[row].row - share.start + share.tokens.lowerBound)
+                }
+            }
+        }
+    }
+
+    /// Uses the scores after token number `token` of a sequence: for the report of the prompt, or to choose the next one.
+    private func use(_ scores: Span<Float>, for share: Share, token: Int) {
+        let sequence = share.sequence
+        let prompt = sequence.request.prompt
+        if sequence.request.reportsPrompt, sequence.generated == 0 {
+            if token == 0 { sequence.promptReports = [TokenReport(id: prompt[0], logprob: nil, top: [])] }
+            if token + 1 < prompt.count {
+                sequence.promptReports.append(report(prompt[token + 1], scores: scores, for: sequence))
+                return
+            }
+            sequence.outlet.send(.prompt(sequence.promptReports))
+        }
+        guard token + 1 == sequence.tokens.count else { return }
+        guard sequence.maxTokens > 0 else { return end(sequence) { sequence.finish(.length) } }
+        advance(sequence, scores: scores)
+    }
+
+    private func advance(_ sequence: Sequence, scores: Span<Float>) {
+        let ends = sequence.request.ignoresEnd ? [] : endTokens
+        let mask = sequence.request.constraint?.allowedTokens()
+        if let mask, mask.isEmpty { return end(sequence) { sequence.finish(.stop) } }
+        let forbidden = sequence.generated < sequence.request.minTokens ? endTokens : []
+        let token = sequence.sampler.choose(scores, mask: mask, forbidden: forbidden)
+        let now = ContinuousClock.now
+        if let last = sequence.lastToken {
+            statistics.interTokenLatency.record(last.duration(to: now).seconds)
+        } else {
+            statistics.timeToFirstToken.record(sequence.arrival.duration(to: now).seconds)
+        }
+        sequence.lastToken = now
+        statistics.generatedTokens += 1
+        let isEnd = ends.contains(token) || sequence.request.stopTokenIDs.contains(token)
+        let report = report(token, scores: scores, for: sequence)
+        if sequence.accept(token, report: report, isEnd: isEnd) != nil { end(sequence) {} }
+    }
+
+    private func end(_ sequence: Sequence, _ last: () -> Void) {
+        last()
+        allocator.end(&sequence.lease)
+        running.removeAll { $0 === sequence }
+        statistics.finished += 1
+    }
+
+    private func report(_ token: Int32, scores: Span<Float>, for sequence: Sequence) -> TokenReport {
+        guard let count = sequence.request.topLogprobs else { return TokenReport(id: token, logprob: nil, top: []) }
+        let total = scores.logSumExp
+        return TokenReport(
+            id: token, logprob: scores[Int(token)] - total,
+            top: scores.largest(count).map { (Int32($0.index), $0.value - total) })
+    }
+}
+
+// MARK: - Embeddings
+
+extension EngineLoop {
+    /// The mean of the final hidden states; `nil` if there are no pages for the text now.
+    private func embedding(of tokens: [Int32]) -> [Float]? {
+        var lease = PageAllocator.Lease()
+        defer { allocator.end(&lease) }
+        while !allocator.extend(&lease, toHold: tokens.count) {
+            guard !running.isEmpty else { return nil }
+            setBackYoungest()
+        }
+        var sum = [Float](repeating: 0, count: decoder.config.hiddenSize)
+        for first in stride(from: 0, to: tokens.count, by: options.chunkTokens) {
+            let chunk = first..<min(first + options.chunkTokens, tokens.count)
+            var batch = Batch()
+            batch.append(tokens[chunk], position: first, pages: lease.pages)
+            let states = decoder.hiddenStates(of: batch, rows: Array(0..<chunk.count), cache: cache)
+            states.withFloats { values in
+                for index in values.indices { sum[index % sum.count] += values[index] }
+            }
+        }
+        statistics.promptTokens += tokens.count
+        return sum.map { $0 / Float(tokens.count) }
+    }
+}

@@ -1,0 +1,23 @@
+/// The limits of an engine.
+public struct EngineOptions: Sendable {
+    /// Tokens that a sequence may have, prompt and answer together.
+    public var contextTokens: Int
+    /// Tokens that the key-value cache holds for all sequences together.
+    public var cacheTokens: Int
+    /// Sequences that run side by side.
+    public var parallel = 16
+    /// Requests that may wait; further ones are refused.
+    public var queue = 64
+    /// Tokens of prompts that one step takes at most.
+    public var chunkTokens = 512
+    /// How long a step may take while answers are being written, so that they keep their pace.
+    public var mixedStep: Duration = .milliseconds(150)
+    /// How long a step of prompts alone may take: cancelling waits for it.
+    public var promptStep: Duration = .milliseconds(800)
+
+    /// Limits with the usual rest.
+    public init(contextTokens: Int, cacheTokens: Int) {
+        self.contextTokens = contextTokens
+        self.cacheTokens = cacheTokens
+    }
+}

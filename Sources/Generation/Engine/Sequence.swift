@@ -1,0 +1,106 @@
+import Synchronization
+import Tensors
+import Tokenizers
+
+/// One request on its way through the engine; belongs to the engine's thread, but for its flag and its stream.
+final class Sequence {
+    let request: GenerationRequest
+    let outlet: Outlet
+    let maxTokens: Int
+    let arrival: ContinuousClock.Instant
+    var sampler: Sampler
+    var lease = PageAllocator.Lease()
+    /// Prompt and answer.
+    var tokens: [Int32]
+    /// How many of `tokens` are in the cache.
+    var computed = 0
+    var cachedTokens = 0
+    var lastToken: ContinuousClock.Instant?
+    /// Reports of prompt tokens gathered so far.
+    var promptReports: [TokenReport] = []
+    private var detokenizer: StreamingDetokenizer
+    private var stops: StopRules
+
+    init(_ request: GenerationRequest, maxTokens: Int, tokenizer: Tokenizer, outlet: Outlet) {
+        self.request = request
+        self.outlet = outlet
+        self.maxTokens = maxTokens
+        arrival = .now
+        sampler = Sampler(request.sampling, prompt: request.prompt)
+        tokens = request.prompt
+        detokenizer = StreamingDetokenizer(tokenizer: tokenizer, skipSpecial: !request.ignoresEnd)
+        stops = StopRules(request.stop)
+    }
+
+    var generated: Int { tokens.count - request.prompt.count }
+    /// Tokens that must be computed before the next one can be chosen.
+    var pending: Int { tokens.count - computed }
+    /// Whether only the last chosen token is missing from the cache.
+    var isDecoding: Bool { generated > 0 && pending == 1 }
+    /// Whether the prefix cache may be used: log-probabilities of the prompt need all of it computed.
+    var reusesPrefix: Bool { !request.reportsPrompt }
+
+    var usage: GenerationUsage {
+        GenerationUsage(promptTokens: request.prompt.count, cachedTokens: cachedTokens, completionTokens: generated)
+    }
+
+    /// Takes a chosen token.
+    /// - Returns: why the answer ends with it, if it does.
+    func accept(_ token: Int32, report: TokenReport, isEnd: Bool) -> FinishReason? {
+        sampler.accept(token)
+        request.constraint?.accept(token)
+        tokens.append(token)
+        if isEnd {
+            finish(.stop)
+            return .stop
+        }
+        let (text, stopped) = stops.append(detokenizer.append(Int(token)))
+        outlet.send(.token(report, text: text))
+        if stopped {
+            outlet.finish(.finished(.stop, text: "", usage: usage))
+            return .stop
+        }
+        if generated >= maxTokens {
+            finish(.length)
+            return .length
+        }
+        return nil
+    }
+
+    /// Sends what was held back and the end.
+    func finish(_ reason: FinishReason) {
+        let (text, stopped) = stops.append(detokenizer.finish())
+        let rest = stopped ? text : text + stops.finish()
+        outlet.finish(.finished(stopped ? .stop : reason, text: rest, usage: usage))
+    }
+}
+
+/// Where a sequence's events go, and how its reader calls it off.
+final class Outlet: Sendable {
+    private let isAbandoned = Atomic<Bool>(false)
+    private let continuation: AsyncStream<GenerationEvent>.Continuation
+
+    /// A stream and its outlet; `onAbandon` is called when the reader leaves before the end.
+    static func make(onAbandon: @escaping @Sendable () -> Void) -> (Outlet, AsyncStream<GenerationEvent>) {
+        let (stream, continuation) = AsyncStream<GenerationEvent>.makeStream()
+        let outlet = Outlet(continuation)
+        continuation.onTermination = { termination in
+            guard case .cancelled = termination else { return }
+            outlet.isAbandoned.store(true, ordering: .relaxed)
+            onAbandon()
+        }
+        return (outlet, stream)
+    }
+
+    private init(_ continuation: AsyncStream<GenerationEvent>.Continuation) { self.continuation = continuation }
+
+    /// Whether nobody reads any more.
+    var abandoned: Bool { isAbandoned.load(ordering: .relaxed) }
+
+    func send(_ event: GenerationEvent) { continuation.yield(event) }
+
+    func finish(_ event: GenerationEvent) {
+        continuation.yield(event)
+        continuation.finish()
+    }
+}

@@ -1,0 +1,74 @@
+public import Checkpoints
+import LanguageModels
+public import Tensors
+public import Tokenizers
+
+/// A model that is in memory and answers: its engine, its tokeniser, its chat template.
+public final class LoadedModel: Sendable {
+    /// The name that requests use.
+    public let id: String
+    /// Its shape.
+    public let config: ModelConfig
+    /// Texts to tokens and back.
+    public let tokenizer: Tokenizer
+    /// Conversations to prompts; none for models without one.
+    public let template: ChatTemplate?
+    /// The template's source, which tells how the model calls tools and whether it thinks.
+    public let templateSource: String?
+    /// Texts of special tokens by name (`bos_token` …), for the template.
+    public let specialTokens: [String: String]
+    /// Ids at which an answer ends.
+    public let endTokens: Set<Int32>
+    /// Runs it.
+    public let engine: Engine
+    /// What it was planned to take of memory.
+    public let plan: MemoryPlan
+
+    /// Loads a checkpoint.
+    /// - Parameters:
+    ///   - id: the name that requests will use.
+    ///   - plan: sizes that were found to fit.
+    ///   - progress: told the bytes of the checkpoint that are done; throwing stops the load.
+    /// - Throws: `CheckpointError`, `TokenizerError`, `TemplateError` or `TensorError` with what is at fault.
+    public init(
+        _ checkpoint: Checkpoint, id: String, device: any Device, plan: MemoryPlan,
+        progress: @escaping (Int) throws -> Void = { _ in }
+    ) throws {
+        self.id = id
+        self.plan = plan
+        config = checkpoint.config
+        tokenizer = try Tokenizer(checkpoint)
+        templateSource = checkpoint.chatTemplate
+        template = try checkpoint.chatTemplate.map { source throws(TemplateError) in try ChatTemplate(source) }
+        specialTokens = checkpoint.specialTokens
+        endTokens = Set(checkpoint.config.eosTokenIDs.compactMap { Int32(exactly: $0) })
+        let decoder = try DecoderRegistry.load(checkpoint, on: device, progress: progress)
+        var options = EngineOptions(contextTokens: plan.contextTokens, cacheTokens: plan.cacheTokens)
+        options.parallel = plan.parallel
+        engine = try Engine(decoder: decoder, tokenizer: tokenizer, endTokens: endTokens, options: options)
+    }
+
+    deinit { engine.stop() }
+}
+
+extension Tokenizer {
+    /// The tokeniser that came with a checkpoint.
+    /// - Throws: `TokenizerError` or `CheckpointError`.
+    public init(_ checkpoint: Checkpoint) throws {
+        switch checkpoint.tokenizer {
+        case .huggingFace(let path):
+            let file = try MappedFile(path: path)
+            guard file.size <= Tokenizer.maximumFileBytes else {
+                throw TokenizerError.tooLarge(bytes: file.size, limit: Tokenizer.maximumFileBytes)
+            }
+            try self.init(huggingFaceJSON: file.contents())
+        case .gguf(let vocabulary):
+            try self.init(
+                gguf: Tokenizers.GGUFVocabulary(
+                    tokens: vocabulary.tokens, types: vocabulary.types.map(\.rawValue), merges: vocabulary.merges,
+                    preTokenizer: vocabulary.pre, addsBeginning: vocabulary.addBOS, beginningID: vocabulary.bosTokenID,
+                    endID: vocabulary.eosTokenID, paddingID: vocabulary.padTokenID))
+        case nil: throw TokenizerError.malformed(field: "tokenizer.json", reason: "is missing; put it beside the weights")
+        }
+    }
+}
