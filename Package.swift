@@ -22,6 +22,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
@@ -34,17 +35,39 @@ let package = Package(
             name: "Generation", dependencies: ["Checkpoints", "LanguageModels", "OrderedJSON", "Tensors", "Tokenizers"],
             swiftSettings: settings),
         .target(name: "LanguageModels", dependencies: ["Checkpoints", "Tensors"], swiftSettings: settings),
-        .executableTarget(
-            name: "hybrie",
+        .target(name: "ModelStore", swiftSettings: settings),
+        .target(
+            name: "Providers",
             dependencies: [
-                "Checkpoints", "Generation", "Tensors", "Tokenizers",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Checkpoints", "Generation", "ModelStore", "Tensors",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "API",
+            dependencies: [
+                "Checkpoints", "Generation", "OrderedJSON", "Providers", "Tokenizers",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "hybrie",
+            dependencies: [
+                "API", "Checkpoints", "Generation", "LanguageModels", "ModelStore", "OrderedJSON", "Providers", "Tensors", "Tokenizers",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),

@@ -1,6 +1,11 @@
 // Chooses the instruction set once, by what the processor and the system offer.
+#if defined(__linux__)
+#define _GNU_SOURCE
+#include <sched.h>
+#endif
 #include "kernels.h"
 #include <string.h>
+#include <unistd.h>
 
 static bool runs_here(const hk_kernels *kernels) {
 #if defined(__x86_64__)
@@ -38,4 +43,12 @@ uint64_t hk_read(const uint8_t *data, size_t bytes) {
     uint64_t sum = 0;
     for (size_t lane = 0; lane < 8; lane++) sum += sums[lane];
     return sum;
+}
+
+int hk_usable_cores(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }

@@ -41,7 +41,8 @@ public struct Checkpoint: Sendable {
         let (metadata, fileName) = (shards[0].metadata, shards[0].file.name)
         table = TensorTable(gguf: shards)
         files = shards.map(\.file)
-        let factors = table[TensorTable.ropeFactors] == nil ? nil : table.weight(TensorTable.ropeFactors)?.floats() ?? []
+        let factors =
+            table[TensorTable.ropeFactors] == nil ? nil : table.weight(TensorTable.ropeFactors)?.floats() ?? []
         var config = try ModelConfig(
             metadata, embedding: table["model.embed_tokens.weight"]?.tensor.shape ?? [],
             isTied: table["lm_head.weight"] == nil, frequencyFactors: factors)

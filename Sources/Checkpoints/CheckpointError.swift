@@ -46,7 +46,8 @@ extension CheckpointError: CustomStringConvertible {
         switch kind {
         case .unreadable: "Check that the path names a regular file that you may read."
         case .malformed: "The file is damaged or was written by a faulty tool: download or convert it again."
-        case .unsupported: "Choose another file or model: Qwen3, Qwen3-MoE, Qwen2 and Llama run, as GGUF or safetensors."
+        case .unsupported:
+            "Choose another file or model: Qwen3, Qwen3-MoE, Qwen2 and Llama run, as GGUF or safetensors."
         case .inconsistent: "The model is incomplete or mixed from several: download all of its files again."
         }
     }

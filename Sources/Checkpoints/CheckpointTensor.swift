@@ -61,7 +61,7 @@ public struct CheckpointTensor: Sendable {
             name: "\(name)[\(index)]", format: format, shape: Array(shape.dropFirst()), file: file, bytes: row.bytes)
     }
 
-    /// Asks the system to read the bytes ahead (`soon`), or to drop them from memory after use: a model that is repacked
-    /// tensor by tensor then never lies in memory twice.
+    /// Asks the system to read the bytes ahead (`soon`), or to drop them from memory after use: a model that is
+    /// repacked tensor by tensor then never lies in memory twice.
     public func advise(soon: Bool) { file.advise(bytes, soon: soon) }
 }

@@ -77,13 +77,6 @@ public struct StoredTensor: Equatable, Sendable {
     /// Where its bytes lie, from the start of the file.
     public let bytes: Range<Int>
 
-    init(name: String, shape: [Int], elementType: ElementType, bytes: Range<Int>) {
-        self.name = name
-        self.shape = shape
-        self.elementType = elementType
-        self.bytes = bytes
-    }
-
     /// The product of `shape`; `nil` if an extent is negative or the product passes 63 bits.
     static func elements(of shape: [Int]) -> Int? {
         var elements = 1

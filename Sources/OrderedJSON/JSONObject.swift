@@ -78,10 +78,18 @@ public struct UTF8Key: Hashable, Sendable {
     /// A key of `text`.
     public init(_ text: String) { self.text = text }
 
-    public static func == (left: UTF8Key, right: UTF8Key) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+    public static func == (left: UTF8Key, right: UTF8Key) -> Bool {
+        // On the bytes themselves: a vocabulary is compared hundreds of thousands of times.
+        var (left, right) = (left.text, right.text)
+        return left.withUTF8 { left in right.withUTF8 { right in unsafe left.elementsEqual(right) } }
+    }
 
     public func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
+}
+
+extension JSONObject: ExpressibleByDictionaryLiteral {
+    public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 }

@@ -27,7 +27,8 @@ public struct Tensor: Sendable {
 }
 
 extension Array where Element == Float {
-    init(_ span: Span<Float>) {
+    /// A copy of `span`.
+    public init(_ span: Span<Float>) {
         self = unsafe span.withUnsafeBufferPointer { unsafe Array($0) }
     }
 }

@@ -113,6 +113,9 @@ typedef struct {
 /// The best instruction set of this machine, or the one named ("portable", "avx2", "avx512", "neon") if it can run here, else NULL.
 const hk_kernels *hk_select(const char *name);
 
+/// Cores on which the system lets this process run.
+int hk_usable_cores(void);
+
 /// Tells the processor that this thread is waiting in a loop.
 static inline void hk_pause(void) {
 #if defined(__x86_64__)

@@ -31,7 +31,8 @@ extension ConfigSource {
         guard let value = try integer(key) else { return nil }
         guard range.contains(value) else {
             throw .malformed(
-                file, label(key), expected: "a value from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
+                file, label(key), expected: "a value from \(range.lowerBound) to \(range.upperBound)", found: "\(value)"
+            )
         }
         return value
     }

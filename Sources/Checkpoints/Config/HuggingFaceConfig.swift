@@ -25,7 +25,8 @@ struct HuggingFaceConfig: ConfigSource {
             case nil, .null?: continue
             case .object(let parameters)?:
                 guard !parameters.entries.contains(where: { $0.value.object != nil }) else {
-                    throw .unsupported(file, key, expected: "the same rotation in all layers", found: "one by layer type")
+                    throw .unsupported(
+                        file, key, expected: "the same rotation in all layers", found: "one by layer type")
                 }
                 return parameters
             case let other?: throw wrongType(key, "an object", other)
@@ -67,9 +68,12 @@ struct HuggingFaceConfig: ConfigSource {
         }
     }
 
-    /// One integer or a list of them.
+    /// One integer or a list of them, no longer than any that makes sense: callers search through it.
     func integers(_ key: String) throws(CheckpointError) -> [Int] {
         guard let elements = object[key]?.array else { return try integer(key, in: object).map { [$0] } ?? [] }
+        guard elements.count <= ModelConfig.Limit.layers.upperBound else {
+            throw .malformed(file, key, expected: "a short list", found: "\(elements.count) elements")
+        }
         var integers: [Int] = []
         for element in elements {
             guard case .integer(let value) = element else { throw wrongType(key, "integers", element) }

@@ -19,7 +19,8 @@ extension ModelConfig {
                 found: CheckpointError.quoted(model))
         }
         try Self.checkUnsupported(source, family)
-        guard let vocabulary = try source.integer("vocab_size", in: object), Limit.vocabulary.contains(vocabulary) else {
+        guard let vocabulary = try source.integer("vocab_size", in: object), Limit.vocabulary.contains(vocabulary)
+        else {
             throw .malformed(file, "vocab_size", expected: "a value from 1 to \(Limit.vocabulary.upperBound)")
         }
         try self.init(family: family, source: source, vocabSize: vocabulary)

@@ -39,8 +39,8 @@ public struct ModelConfig: Equatable, Sendable {
     public var ropeTheta: Double
     /// How the rotary frequencies are stretched.
     public var ropeScaling: RopeScaling = .none
-    /// Whether the rotation pairs elements `2i` and `2i + 1` instead of `i` and `i + headDim / 2`: the rows of q and k in
-    /// a Llama GGUF are permuted for it.
+    /// Whether the rotation pairs elements `2i` and `2i + 1` instead of `i` and `i + headDim / 2`: the rows of q and k
+    /// in a Llama GGUF are permuted for it.
     public var ropeIsInterleaved = false
     /// Whether queries, keys and values have biases.
     public var attentionBias = false

@@ -14,7 +14,8 @@ extension MappedFile {
     func text(in range: Range<Int>) -> String? {
         guard range.lowerBound >= 0, range.upperBound <= size else { return nil }
         return unsafe withBytes { bytes in
-            unsafe String(validating: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
+            return unsafe String(validating: bytes.assumingMemoryBound(to: UInt8.self), as: UTF8.self)
         }
     }
 

@@ -1,7 +1,7 @@
 #if canImport(Darwin)
-import Darwin
+    import Darwin
 #else
-import Glibc
+    import Glibc
 #endif
 
 /// A regular file mapped for reading; unmapped when the last holder lets go.
@@ -135,11 +135,11 @@ extension MappedFile {
 }
 
 #if canImport(Darwin)
-extension stat {
-    fileprivate var modificationTime: timespec { st_mtimespec }
-}
+    extension stat {
+        fileprivate var modificationTime: timespec { st_mtimespec }
+    }
 #else
-extension stat {
-    fileprivate var modificationTime: timespec { st_mtim }
-}
+    extension stat {
+        fileprivate var modificationTime: timespec { st_mtim }
+    }
 #endif

@@ -11,7 +11,9 @@ public struct GGUFMetadata: Sendable {
     init(file: String, capacity: Int) {
         self.file = file
         // The count is checked against the file's size, but a key takes much less there than here.
-        entries.reserveCapacity(min(capacity, 4096))
+        let capacity = min(capacity, 1 << 20)
+        entries.reserveCapacity(capacity)
+        places.reserveCapacity(capacity)
     }
 
     /// The value of `key`, whatever its type.

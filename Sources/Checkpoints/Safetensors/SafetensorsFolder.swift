@@ -4,6 +4,8 @@ package import OrderedJSON
 public struct SafetensorsFolder: Sendable {
     /// The files that hold the tensors.
     public let files: [SafetensorsFile]
+    /// Places in ``files`` and their tensors, by name.
+    private let places: [UTF8Key: (file: Int, tensor: Int)]
 
     /// More files than any model is cut into.
     private static let maximumFiles = 4096
@@ -21,6 +23,11 @@ public struct SafetensorsFolder: Sendable {
         } else {
             files = try Self.openShards(folder: path, index: index)
         }
+        var places: [UTF8Key: (file: Int, tensor: Int)] = [:]
+        for (file, content) in files.enumerated() {
+            for (place, tensor) in content.tensors.enumerated() { places[UTF8Key(tensor.name)] = (file, place) }
+        }
+        self.places = places
     }
 
     /// The tensors of all files, with the file that holds each.
@@ -30,14 +37,10 @@ public struct SafetensorsFolder: Sendable {
 
     /// The tensor named `name` if there is one whose elements the engine computes with.
     public func tensor(_ name: String) -> CheckpointTensor? {
-        for file in files {
-            for tensor in file.tensors where tensor.name.utf8.elementsEqual(name.utf8) {
-                guard case .weight(let format) = tensor.elementType else { return nil }
-                return CheckpointTensor(
-                    name: name, format: format, shape: tensor.shape, file: file.file, bytes: tensor.bytes)
-            }
-        }
-        return nil
+        guard let place = places[UTF8Key(name)] else { return nil }
+        let (file, tensor) = (files[place.file].file, files[place.file].tensors[place.tensor])
+        guard case .weight(let format) = tensor.elementType else { return nil }
+        return CheckpointTensor(name: name, format: format, shape: tensor.shape, file: file, bytes: tensor.bytes)
     }
 
     private static func openShards(folder: String, index path: String) throws(CheckpointError) -> [SafetensorsFile] {

@@ -101,7 +101,8 @@ struct SafetensorsHeader {
         for tensor in ordered {
             guard tensor.bytes.lowerBound == next else {
                 throw .malformed(
-                    file.name, tensor.name, expected: "data from \(next - dataStart) on, right behind the tensor before",
+                    file.name, tensor.name,
+                    expected: "data from \(next - dataStart) on, right behind the tensor before",
                     found: "\(tensor.bytes.lowerBound - dataStart)")
             }
             next = tensor.bytes.upperBound

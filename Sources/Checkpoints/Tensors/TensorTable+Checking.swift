@@ -2,8 +2,8 @@ import OrderedJSON
 import Tensors
 
 extension TensorTable {
-    /// How many faults one error lists.
-    private static let listedFaults = 12
+    /// How many faults of each kind one error lists.
+    private static let listedFaults = 6
     /// After so many the search ends: a config that promises millions of tensors costs no more.
     private static let maximumFaults = 100
 
@@ -18,40 +18,45 @@ extension TensorTable {
         } else {
             check.need("lm_head.weight", [config.vocabSize, config.hiddenSize])
         }
-        for layer in 0..<config.numHiddenLayers where check.faults.count < Self.maximumFaults {
-            check.needLayer(layer, config)
+        for layer in 0..<config.numHiddenLayers where check.isBelowLimit { check.needLayer(layer, config) }
+        // Where the search was cut short, what is left over is no fault yet.
+        let unexpected = check.isBelowLimit ? check.leftovers() : []
+        let faults = [("missing", check.missing), ("wrong", check.wrong), ("unexpected", unexpected)]
+        let listed = faults.filter { !$0.1.isEmpty }.map { kind, names in
+            let rest = names.count - Self.listedFaults
+            return "\(kind): \(names.prefix(Self.listedFaults).joined(separator: ", "))"
+                + (rest > 0 ? " and \(rest) more" : "")
         }
-        // What is left over is told only when nothing was cut short above.
-        if check.faults.count < Self.maximumFaults { check.addLeftovers() }
-        guard !check.faults.isEmpty else { return }
-        let listed = check.faults.prefix(Self.listedFaults).joined(separator: "; ")
-        let rest = check.faults.count - Self.listedFaults
+        guard !listed.isEmpty else { return }
         throw .inconsistent(
-            file, "tensors", expected: "those of a \(config.family.rawValue) with \(config.numHiddenLayers) layers",
-            found: rest > 0 ? "\(listed); and \(rest) faults more" : listed)
+            file, "tensors",
+            expected: "those of a \(config.family.rawValue) of \(config.numHiddenLayers) layers and no others",
+            found: listed.joined(separator: "; "))
     }
 
     /// A check under way: what was asked for, and what was wrong.
     private struct Check {
         let table: TensorTable
-        var faults: [String] = []
+        private(set) var missing: [String] = []
+        private(set) var wrong: [String] = []
         private var used: Set<UTF8Key> = []
 
         init(table: TensorTable) { self.table = table }
+
+        var isBelowLimit: Bool { missing.count + wrong.count < TensorTable.maximumFaults }
 
         mutating func allow(_ name: String) { used.insert(UTF8Key(name)) }
 
         mutating func need(_ name: String, _ shape: [Int]) {
             guard let tensor = table[name]?.tensor else {
-                faults.append("no \(table.shown(name))")
+                missing.append(table.shown(name))
                 return
             }
             allow(name)
             let stored = CheckpointError.shown(tensor.name)
-            if tensor.shape != shape { faults.append("\(stored) of shape \(tensor.shape) instead of \(shape)") }
-            guard case .weight = tensor.elementType else {
-                faults.append("\(stored) of type \(tensor.elementType.name), which no weight may have")
-                return
+            if tensor.shape != shape { wrong.append("\(stored) of shape \(tensor.shape) instead of \(shape)") }
+            if case .other(let type, _) = tensor.elementType {
+                wrong.append("\(stored) of type \(type), which no weight may have")
             }
         }
 
@@ -96,7 +101,7 @@ extension TensorTable {
                 need("\(name).gate_up_proj", [count, 2 * width, hidden])
                 need("\(name).down_proj", [count, hidden, width])
             case .single:
-                for expert in 0..<count where faults.count < TensorTable.maximumFaults {
+                for expert in 0..<count where isBelowLimit {
                     need("\(name).\(expert).gate_proj.weight", [width, hidden])
                     need("\(name).\(expert).up_proj.weight", [width, hidden])
                     need("\(name).\(expert).down_proj.weight", [hidden, width])
@@ -105,12 +110,12 @@ extension TensorTable {
         }
 
         /// Tensors that nobody asked for: the file is of another model than its config says.
-        mutating func addLeftovers() {
+        mutating func leftovers() -> [String] {
             allow(TensorTable.ropeFactors)
             allow("model.rotary_emb.inv_freq")
             var leftovers = table.unknown
             for (name, entry) in table.entries where !used.contains(name) { leftovers.append(entry.tensor.name) }
-            faults += leftovers.sorted().map { "unexpected \(CheckpointError.shown($0))" }
+            return leftovers.sorted().map(CheckpointError.shown)
         }
     }
 }

@@ -5,8 +5,8 @@ extension GGUFVocabulary {
 
     /// Reads `tokenizer.ggml.*`.
     /// - Parameter rows: the embedding's rows, one for each token.
-    /// - Throws: ``CheckpointError`` for wrong types, unequal lengths, ids beyond the vocabulary, merges without tokens,
-    ///   and tokenisers of another kind.
+    /// - Throws: ``CheckpointError`` for wrong types, unequal lengths, ids beyond the vocabulary, merges without
+    ///   tokens, and tokenisers of another kind.
     init(_ metadata: GGUFMetadata, rows: Int) throws(CheckpointError) {
         let model = try metadata.requiredString(Self.prefix + "model")
         guard model == "gpt2" else {
@@ -95,7 +95,7 @@ extension GGUFVocabulary {
                     file, prefix + "merges", expected: "two tokens with a space between",
                     found: CheckpointError.quoted(merge))
             }
-            let (left, right) = (String(merge[..<space]), String(merge[merge.utf8.index(after: space)...]))
+            let (left, right) = (String(merge[..<space]), String(merge[bytes.index(after: space)...]))
             for token in [left, right, left + right] where !known.contains(UTF8Key(token)) {
                 throw .malformed(
                     file, prefix + "merges", expected: "parts and results that are tokens",

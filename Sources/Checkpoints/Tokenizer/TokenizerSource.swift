@@ -47,7 +47,8 @@ public struct GGUFVocabulary: Sendable {
         var ids: [Int] = []
         for id in [eosTokenID, eotTokenID].compactMap(\.self) where !ids.contains(id) { ids.append(id) }
         for (id, type) in types.enumerated() where type == .control && known.contains(tokens[id]) {
-            if !ids.contains(id) { ids.append(id) }
+            // Each name once: a hostile file may have a million tokens of the same one.
+            if ids.count < known.count + 2, !ids.contains(id) { ids.append(id) }
         }
         return ids
     }

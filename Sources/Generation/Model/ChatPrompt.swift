@@ -1,6 +1,6 @@
 public import Foundation
 public import OrderedJSON
-import Tokenizers
+public import Tokenizers
 
 /// A conversation as requests bring it, made ready for a model's template.
 public struct ChatPrompt: Sendable {

@@ -1,7 +1,7 @@
 /// Formats without blocks.
 enum PlainFloats {
     static func f32(_ bytes: BlockBytes, _ values: BlockValues, count: Int) {
-        for index in 0..<count { values[index] = Float(bitPattern: bytes.uint32(index &* 4)) }
+        unsafe UnsafeMutableRawPointer(values.base).copyMemory(from: bytes.base, byteCount: count &* 4)
     }
 
     static func f16(_ bytes: BlockBytes, _ values: BlockValues, count: Int) {

@@ -2,8 +2,8 @@
 enum TernaryBlocks {
     private static let powersOfThree: [UInt8] = [1, 3, 9, 27, 81]
 
-    /// Five elements a byte: a byte is the fraction `0.t₀t₁t₂t₃t₄` in base 3, so that multiplying by 3 yields the
-    /// digits. A block is 32 + 16 bytes of five digits, 4 bytes of four, `d`; the first digits of 32 bytes come first.
+    /// Five elements a byte: a byte is the fraction `0.abcde` in base 3, so that multiplying by 3 yields the digits.
+    /// A block is 32 + 16 bytes of five digits, 4 bytes of four, `d`; the first digits of 32 bytes come first.
     static func tq1_0(_ bytes: BlockBytes, _ values: BlockValues, blocks: Int) {
         for block in 0..<blocks {
             let at = block &* 54

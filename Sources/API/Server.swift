@@ -1,0 +1,116 @@
+import Generation
+import HTTPTypes
+import Hummingbird
+public import Logging
+import NIOCore
+import OrderedJSON
+public import Providers
+public import ServiceLifecycle
+
+/// What the HTTP side is told at its start.
+public struct ServerOptions: Sendable {
+    /// Address to listen on.
+    public var host: String
+    /// Port to listen on; 0: any free one.
+    public var port: Int
+    /// The key that every request must carry; none on loopback without one.
+    public var apiKey: String?
+    /// Names besides loopback's under which browsers may reach the server.
+    public var allowedHosts: [String] = []
+    /// Version of the program, for `/health`.
+    public var version: String
+
+    /// Options for an address.
+    public init(host: String, port: Int, apiKey: String?, version: String) {
+        self.host = host
+        self.port = port
+        self.apiKey = apiKey
+        self.version = version
+    }
+
+    /// Whether only this machine can connect.
+    public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+}
+
+/// The OpenAI-compatible server.
+public struct Server: Service {
+    private let application: Application<RouterResponder<BasicRequestContext>>
+
+    /// A server over `models`.
+    /// - Parameter onListening: told the port once it is open.
+    public init(
+        options: ServerOptions, models: ModelHost, policy: InferencePolicy, logger: Logger,
+        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        let state = ServerState(options: options, models: models, policy: policy, logger: logger)
+        let router = Router()
+        router.add(middleware: ErrorEnvelope(logger: logger))
+        router.add(middleware: OriginCheck(options: options))
+        router.add(middleware: KeyCheck(key: options.apiKey))
+        HealthRoutes(state: state).add(to: router)
+        ModelRoutes(state: state).add(to: router)
+        ChatRoute(state: state).add(to: router)
+        CompletionRoute(state: state).add(to: router)
+        EmbeddingRoute(state: state).add(to: router)
+        TokenRoutes(state: state).add(to: router)
+        application = Application(
+            router: router,
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: .seconds(60),
+                    httpDecoderConfiguration: .init(maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 256))),
+            configuration: .init(address: .hostname(options.host, port: options.port), serverName: "hybrie"),
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
+            logger: logger
+        )
+    }
+
+    /// Serves until the task or the service group ends it.
+    public func run() async throws { try await application.run() }
+}
+
+/// What all routes share.
+struct ServerState: Sendable {
+    let options: ServerOptions
+    let models: ModelHost
+    let policy: InferencePolicy
+    let logger: Logger
+
+    /// The body as a JSON object.
+    /// - Throws: 413 while reading if it is too long, 400 if it is no JSON object.
+    func body(of request: inout Request) async throws -> JSONObject {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > RequestLimits.bodyBytes {
+            throw Self.tooLarge
+        }
+        let buffer: ByteBuffer
+        do {
+            buffer = try await request.collectBody(upTo: RequestLimits.bodyBytes)
+        } catch is NIOTooManyBytesError {
+            throw Self.tooLarge
+        }
+        let value = try JSONValue(parsing: Array(buffer.readableBytesView), limits: .request)
+        guard let object = value.object else { throw APIError.invalid("the body must be a JSON object, not \(value.kind)") }
+        return object
+    }
+
+    private static let tooLarge = APIError(
+        status: .contentTooLarge, message: "the body may have \(RequestLimits.bodyBytes >> 20) MiB", type: "invalid_request_error")
+
+    /// The model that a request names, if policy lets it run here.
+    func model(for object: JSONObject, _ request: Request) async throws -> LoadedModel {
+        let name = object["model"]
+        if let name, !name.isNull, name.string == nil { throw Fields.wrong("model", name, expected: "a string") }
+        let (mode, id) = try ExecutionMode.of(model: name?.string ?? "", header: request.headers[.executionMode])
+        try policy.check(mode)
+        return try await models.model(id.isEmpty ? nil : id)
+    }
+
+    /// The headers of an answer that inference gave.
+    func headers(unused: [String]) -> HTTPFields {
+        var headers: HTTPFields = [.selectedMode: "local", .selectedBackend: "local"]
+        // Names from outside go into a header only if they can't break it.
+        let names = unused.prefix(32).filter { $0.utf8.count <= 64 && $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2C } }
+        if !unused.isEmpty { headers[.warnings] = "ignored: \(names.joined(separator: ", "))" }
+        return headers
+    }
+}

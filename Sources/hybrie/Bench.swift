@@ -1,0 +1,117 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Generation
+import LanguageModels
+import Logging
+import OrderedJSON
+import Tensors
+
+struct Bench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure how fast a model reads prompts (pp) and writes answers (tg), as llama-bench names it.",
+        discussion: "Each test runs once to warm up and then -r times; fields of the JSON output are named as llama-bench names them.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case md, json }
+
+    @Option(name: [.customShort("m"), .long], help: ArgumentHelp("A file, a folder or a name in the store.", valueName: "MODEL"))
+    var model: String
+    @Option(name: [.customShort("p"), .customLong("n-prompt")], help: "Prompt tokens; several by comma, 0 for none.") var prompts = "512"
+    @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate; several by comma, 0 for none.") var generations = "128"
+    @Option(name: [.customShort("d"), .customLong("n-depth")], help: "Tokens that stand in the cache before; several by comma.") var depths = "0"
+    @Option(name: [.customShort("r"), .long], help: "Repetitions.") var repetitions = 5
+    @Option(name: [.customShort("o"), .long], help: "md or json.") var output = Format.md
+    @OptionGroup var machine: MachineFlags
+
+    /// One line of the table.
+    private struct Test {
+        let prompt: Int, generated: Int, depth: Int
+        var name: String { (prompt > 0 ? "pp\(prompt)" : "tg\(generated)") + (depth > 0 ? " @ d\(depth)" : "") }
+        var tokens: Int { prompt + generated }
+    }
+
+    private static func numbers(_ list: String, _ flag: String) throws -> [Int] {
+        try list.split(separator: ",").map { part in
+            guard let number = Int(part), (0...1_000_000).contains(number) else {
+                throw ValidationError("\(flag) takes numbers by comma, not '\(part)'")
+            }
+            return number
+        }
+    }
+
+    func run() async throws {
+        guard (1...1000).contains(repetitions) else { throw ValidationError("-r must lie between 1 and 1000") }
+        let tests = try Self.numbers(depths, "-d").flatMap { depth in
+            try Self.numbers(prompts, "-p").filter { $0 > 0 }.map { Test(prompt: $0, generated: 0, depth: depth) }
+                + Self.numbers(generations, "-n").filter { $0 > 0 }.map { Test(prompt: 0, generated: $0, depth: depth) }
+        }
+        let wiring = try Wiring(Configuration(flags: machine), logLevel: .warning)
+        let (id, path) = try wiring.locate(model)
+        let checkpoint = try Checkpoint(path: path)
+        let longest = tests.map { $0.depth + $0.tokens }.max() ?? 1
+        _ = try MemoryPlan(
+            checkpoint, on: wiring.device, context: min(longest, checkpoint.config.maxPositionEmbeddings), parallel: 1,
+            available: AvailableMemory.bytes)
+        let decoder = try DecoderRegistry.load(checkpoint, on: wiring.device)
+        let results = try tests.map { ($0, try measure($0, decoder)) }
+        switch output {
+        case .md:
+            print("| model | size | device | threads | test | t/s |\n| --- | ---: | --- | ---: | --- | ---: |")
+            for (test, samples) in results {
+                let rates = samples.map { Double(test.tokens) / $0 }
+                print(
+                    "| \(id) | \(checkpoint.totalBytes >> 20) MiB | \(wiring.device.instructionSet) | \(wiring.device.threads) | \(test.name) "
+                        + "| \(String(format: "%.2f ± %.2f", rates.mean, rates.deviation)) |")
+            }
+        case .json:
+            print(JSONValue.array(results.map { json($0.0, $0.1, checkpoint, path, wiring.device) }).serialized)
+        }
+    }
+
+    /// Seconds of each repetition.
+    private func measure(_ test: Test, _ decoder: any Decoder) throws -> [Double] {
+        let config = decoder.config
+        let total = test.depth + test.tokens
+        let pages = (total + CacheShape.pageTokens - 1) / CacheShape.pageTokens
+        let cache = try decoder.device.makeCache(
+            CacheShape(layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages))
+        let table = (0..<Int32(pages)).map { $0 }
+        var generator = SystemRandomNumberGenerator()
+        func feed(_ count: Int, at start: Int, by step: Int) {
+            for first in stride(from: start, to: start + count, by: step) {
+                let length = min(step, start + count - first)
+                var batch = Batch()
+                batch.append(
+                    (0..<length).map { _ in Int32.random(in: 0..<Int32(config.vocabSize), using: &generator) }, position: first, pages: table)
+                _ = decoder.logits(decoder.hiddenStates(of: batch, rows: [length - 1], cache: cache))
+            }
+        }
+        feed(test.depth, at: 0, by: 512)
+        return (0...repetitions).map { _ in
+            let start = ContinuousClock.now
+            feed(test.tokens, at: test.depth, by: test.prompt > 0 ? 512 : 1)
+            return start.duration(to: .now).seconds
+        }.dropFirst().map { $0 }
+    }
+
+    private func json(_ test: Test, _ samples: [Double], _ checkpoint: Checkpoint, _ path: String, _ device: CPUDevice) -> JSONValue {
+        let rates = samples.map { Double(test.tokens) / $0 }
+        return [
+            "model_filename": .string((path as NSString).lastPathComponent), "model_type": .string(checkpoint.config.family.rawValue),
+            "model_size": .integer(checkpoint.totalBytes), "backends": "CPU", "cpu_info": .string(device.instructionSet),
+            "n_threads": .integer(device.threads), "n_prompt": .integer(test.prompt), "n_gen": .integer(test.generated),
+            "n_depth": .integer(test.depth), "test_time": .string(Date().formatted(.iso8601)),
+            "avg_ns": .integer(Int(samples.mean * 1e9)), "stddev_ns": .integer(Int(samples.deviation * 1e9)),
+            "avg_ts": .number(rates.mean), "stddev_ts": .number(rates.deviation),
+            "samples_ns": .array(samples.map { .integer(Int($0 * 1e9)) }), "samples_ts": .array(rates.map { .number($0) }),
+        ]
+    }
+}
+
+extension [Double] {
+    var mean: Double { isEmpty ? 0 : reduce(0, +) / Double(count) }
+    /// Of a sample.
+    var deviation: Double {
+        count < 2 ? 0 : (reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)).squareRoot()
+    }
+}

@@ -1,0 +1,170 @@
+import ArgumentParser
+import Foundation
+import Providers
+import TOMLKit
+import Tensors
+
+/// Flags that every command which loads models takes.
+struct MachineFlags: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("TOML file with settings.", valueName: "file"))
+    var config: String?
+
+    @Option(name: [.short, .long], help: "Threads that compute; one per usable core if not given.")
+    var threads: Int?
+
+    @Option(name: [.short, .long], help: "Tokens a conversation may have; up to 8192 if not given, less if memory is short.")
+    var context: Int?
+}
+
+/// All settings, each from the first place that has it: flag, environment, file, default.
+struct Configuration {
+    let home: String
+    let host: String
+    let port: Int
+    let apiKey: String?
+    let threads: Int
+    let context: Int?
+    let parallel: Int
+    let memoryBytes: Int?
+    let instructionSet: String?
+    let models: [String]
+    let policy: InferencePolicy
+    let hubEndpoint: String
+    let hubToken: String?
+
+    init(
+        flags: MachineFlags, host: String? = nil, port: Int? = nil, parallel: Int? = nil,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws {
+        home = environment["HYBRIE_HOME"].map(Self.expanded) ?? Self.expanded("~/.hybrie")
+        let file = try SettingsFile(flags.config ?? environment["HYBRIE_CONFIG"], home: home)
+        func number(_ flag: Int?, _ variable: String, _ key: String, in range: ClosedRange<Int>) throws -> Int? {
+            let found: (value: Int, from: String)?
+            if let flag {
+                found = (flag, "--\(key)")
+            } else if let text = environment[variable] {
+                guard let value = Int(text) else { throw ConfigurationError.notANumber(place: variable, text: text) }
+                found = (value, variable)
+            } else {
+                found = try file.integer(key).map { ($0, "'\(key)' in \(file.name)") }
+            }
+            guard let found else { return nil }
+            guard range.contains(found.value) else {
+                throw ConfigurationError.outOfRange(place: found.from, value: found.value, range: range)
+            }
+            return found.value
+        }
+        self.host = try host ?? environment["HYBRIE_HOST"] ?? file.string("host") ?? "127.0.0.1"
+        self.port = try number(port, "HYBRIE_PORT", "port", in: 0...65535) ?? 8080
+        apiKey = try environment["HYBRIE_API_KEY"] ?? file.string("api_key")
+        threads = try number(flags.threads, "HYBRIE_THREADS", "threads", in: 1...1024) ?? UsableCores.count
+        context = try number(flags.context, "HYBRIE_CONTEXT", "context", in: 16...(1 << 24))
+        self.parallel = try number(parallel, "HYBRIE_PARALLEL", "parallel", in: 1...256) ?? 16
+        memoryBytes = try number(nil, "HYBRIE_MEMORY_MIB", "memory_mib", in: 64...(1 << 30)).map { $0 << 20 }
+        instructionSet = environment["HYBRIE_ISA"]
+        models = try environment["HYBRIE_MODELS"]?.split(separator: ",").map(String.init) ?? file.strings("models") ?? []
+        let downloads = try environment["HYBRIE_ALLOW_DOWNLOADS"].map { try Self.bool($0, "HYBRIE_ALLOW_DOWNLOADS") }
+            ?? file.bool("allow_downloads")
+        let providers = try environment["INFERENCE_ALLOWED_PROVIDERS"] ?? file.string("allowed_providers")
+        policy = try InferencePolicy(list: providers, permitsDownloads: downloads)
+        if let endpoints = try file.strings("hybrid", "cloud_endpoints"), !endpoints.isEmpty, !policy.allowed.contains(.hybrid) {
+            throw PolicyError.refused("'hybrid.cloud_endpoints' in \(file.name)", rule: "INFERENCE_ALLOWED_PROVIDERS")
+        }
+        hubEndpoint = try environment["HF_ENDPOINT"] ?? file.string("hub_endpoint") ?? "https://huggingface.co"
+        hubToken = environment["HF_TOKEN"]
+        try file.refuseUnknown()
+    }
+
+    private static func expanded(_ path: String) -> String { (path as NSString).expandingTildeInPath }
+
+    private static func bool(_ text: String, _ place: String) throws -> Bool {
+        switch text.lowercased() {
+        case "1", "true", "yes", "on": return true
+        case "0", "false", "no", "off": return false
+        default: throw ConfigurationError.notABoolean(place: place, text: text)
+        }
+    }
+}
+
+/// The TOML file; remembers which keys were asked for, so that a misspelt one is noticed.
+private final class SettingsFile {
+    let name: String
+    private let table: TOMLTable
+    private var known: Set<String> = []
+
+    init(_ path: String?, home: String) throws {
+        let usual = "\(home)/hybrie.toml"
+        let chosen = path ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
+        name = chosen.map { ($0 as NSString).lastPathComponent } ?? "hybrie.toml"
+        guard let chosen else {
+            table = TOMLTable()
+            return
+        }
+        guard let data = FileManager.default.contents(atPath: chosen), data.count <= 1 << 20,
+            let text = String(data: data, encoding: .utf8)
+        else { throw ConfigurationError.unreadable(file: chosen) }
+        do { table = try TOMLTable(string: text) } catch { throw ConfigurationError.malformed(file: name, reason: "\(error)") }
+    }
+
+    private func value(_ path: [String]) -> (any TOMLValueConvertible)? {
+        known.insert(path.joined(separator: "."))
+        guard path.count == 2 else { return table[path[0]] }
+        return table[path[0]]?.table?[path[1]]
+    }
+
+    private func typed<Value>(_ path: [String], _ kind: String, _ convert: (any TOMLValueConvertible) -> Value?) throws -> Value? {
+        guard let found = value(path) else { return nil }
+        guard let converted = convert(found) else {
+            throw ConfigurationError.malformed(file: name, reason: "'\(path.joined(separator: "."))' must be \(kind)")
+        }
+        return converted
+    }
+
+    func string(_ path: String...) throws -> String? { try typed(path, "a string") { $0.string } }
+    func integer(_ path: String...) throws -> Int? { try typed(path, "a whole number") { $0.int } }
+    func bool(_ path: String...) throws -> Bool? { try typed(path, "true or false") { $0.bool } }
+    func strings(_ path: String...) throws -> [String]? {
+        try typed(path, "a list of strings") { value in
+            guard let array = value.array else { return nil }
+            let strings = array.compactMap(\.string)
+            return strings.count == array.count ? strings : nil
+        }
+    }
+
+    func refuseUnknown() throws {
+        for key in table.keys {
+            if let inner = table[key]?.table {
+                for name in inner.keys where !known.contains("\(key).\(name)") { throw unknown("\(key).\(name)") }
+            } else if !known.contains(key) {
+                throw unknown(key)
+            }
+        }
+    }
+
+    private func unknown(_ key: String) -> ConfigurationError {
+        .malformed(file: name, reason: "'\(key)' is no setting; known are \(known.sorted().joined(separator: ", "))")
+    }
+}
+
+/// A setting that can't be used.
+enum ConfigurationError: Error, CustomStringConvertible {
+    case unreadable(file: String)
+    case malformed(file: String, reason: String)
+    case notANumber(place: String, text: String)
+    case notABoolean(place: String, text: String)
+    case outOfRange(place: String, value: Int, range: ClosedRange<Int>)
+    case unknownInstructionSet(String)
+
+    var description: String {
+        switch self {
+        case .unreadable(let file): "the settings file '\(file)' can't be read; check its path and rights"
+        case .malformed(let file, let reason): "\(file): \(reason); mend the file"
+        case .notANumber(let place, let text): "\(place) is '\(text)'; it must be a whole number"
+        case .notABoolean(let place, let text): "\(place) is '\(text)'; it must be true or false"
+        case .outOfRange(let place, let value, let range):
+            "\(place) is \(value); it must lie between \(range.lowerBound) and \(range.upperBound)"
+        case .unknownInstructionSet(let name):
+            "HYBRIE_ISA is '\(name)', which this processor can't run; use portable, avx2, avx512 or neon, or leave it unset"
+        }
+    }
+}

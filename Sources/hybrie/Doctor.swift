@@ -1,0 +1,2 @@
+import ArgumentParser
+struct Doctor: AsyncParsableCommand { func run() async throws {} }

@@ -1,0 +1,66 @@
+import API
+import ArgumentParser
+import Foundation
+import Logging
+import Providers
+import ServiceLifecycle
+import Tensors
+import UnixSignals
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve models through the OpenAI-compatible API.",
+        discussion: "Without MODEL: those that the settings name, and everything in the store. Ends cleanly on SIGTERM or Ctrl-C.")
+
+    @Argument(help: ArgumentHelp("Models to serve; the first answers requests that name none.", valueName: "MODEL"))
+    var models: [String] = []
+
+    @Option(help: "Address to listen on. Beyond loopback a key is needed; one is made if there is none.")
+    var host: String?
+
+    @Option(help: "Port to listen on.")
+    var port: Int?
+
+    @Option(help: "Answers that are written side by side.")
+    var parallel: Int?
+
+    @OptionGroup var machine: MachineFlags
+
+    func run() async throws {
+        let configuration = try Configuration(flags: machine, host: host, port: port, parallel: parallel)
+        let wiring = try Wiring(configuration)
+        let logger = wiring.logger
+        let models = try await wiring.makeHost(models)
+        var options = ServerOptions(
+            host: configuration.host, port: configuration.port, apiKey: configuration.apiKey, version: Hybrie.versionText)
+        if !options.isLoopback, options.apiKey == nil { options.apiKey = try KeyFile(home: configuration.home).keyForExposure() }
+        let server = Server(options: options, models: models, policy: configuration.policy, logger: logger) { port in
+            logger.info(
+                "listening",
+                metadata: [
+                    "address": "http://\(configuration.host):\(port)", "device": "\(wiring.device.name)",
+                    "providers": "\(configuration.policy.allowed.map(\.rawValue).sorted().joined(separator: ","))",
+                ])
+            // The port is open before the model is there: clients see how far it is.
+            if let first = await models.models.first { _ = try? await models.load(first.id) }
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        do {
+            try await group.run()
+        } catch {
+            guard let reason = Self.bindFailure(error) else { throw error }
+            FileHandle.standardError.write(
+                Data("port \(configuration.port) on \(configuration.host) can't be opened: \(reason); choose another with --port\n".utf8))
+            throw ExitCode(1)
+        }
+        await models.stop()
+    }
+
+    /// What the system said if it refused the address.
+    private static func bindFailure(_ error: any Error) -> String? {
+        let text = "\(error)"
+        return text.contains("bind") ? text : nil
+    }
+}
