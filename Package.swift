@@ -72,6 +72,10 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "GenerationTests",
+            dependencies: ["Generation", "LanguageModels", "Checkpoints", "OrderedJSON", "Tensors", "Tokenizers"],
+            swiftSettings: settings),
+        .testTarget(
             name: "LanguageModelsTests", dependencies: ["LanguageModels", "OrderedJSON", "Checkpoints", "Tensors"], swiftSettings: settings),
         .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"], swiftSettings: settings),
     ]

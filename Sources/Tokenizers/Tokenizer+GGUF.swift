@@ -26,7 +26,8 @@ extension Tokenizer {
             rows.append((text, kind))
             guard kind == .special || kind == .added, !text.isEmpty else { continue }
             guard text.utf8.count <= Self.maximumAddedTokenBytes, added.count < Self.maximumAddedTokens else {
-                throw .malformed(field: "tokenizer.ggml.tokens[\(id)]", reason: "is too long or one added token too many")
+                throw .malformed(
+                    field: "tokenizer.ggml.tokens[\(id)]", reason: "is too long or one added token too many")
             }
             added.append(AddedToken(id: id, content: text, isSpecial: kind == .special))
         }

@@ -23,7 +23,8 @@ extension Tokenizer {
         guard let model = file["model"]?.object else { throw .malformed(field: "model", reason: "is missing") }
         try Self.checkModel(model)
         guard file["decoder"]?["type"]?.string == "ByteLevel" else {
-            throw .unsupported(field: "decoder", found: "'\(file["decoder"]?["type"]?.string?.prefix(64) ?? "missing")'")
+            throw .unsupported(
+                field: "decoder", found: "'\(file["decoder"]?["type"]?.string?.prefix(64) ?? "missing")'")
         }
         let normalizes = try Self.normalizes(file["normalizer"])
         let preTokenizer = try PreTokenizer(huggingFace: file["pre_tokenizer"])
@@ -81,13 +82,15 @@ extension Tokenizer {
             guard let content = entry["content"]?.string, !content.isEmpty, content.utf8.count <= maximumAddedTokenBytes
             else {
                 throw .malformed(
-                    field: "added_tokens[\(place)].content", reason: "is not 1 to \(maximumAddedTokenBytes) bytes of text")
+                    field: "added_tokens[\(place)].content",
+                    reason: "is not 1 to \(maximumAddedTokenBytes) bytes of text")
             }
             func flag(_ name: String) -> Bool { entry[name]?.bool ?? false }
             tokens.append(
                 AddedToken(
                     id: id, content: content, isSpecial: flag("special"), takesSpaceBefore: flag("lstrip"),
-                    takesSpaceAfter: flag("rstrip"), isSingleWord: flag("single_word"), isNormalized: flag("normalized")))
+                    takesSpaceAfter: flag("rstrip"), isSingleWord: flag("single_word"), isNormalized: flag("normalized")
+                ))
         }
         return tokens
     }

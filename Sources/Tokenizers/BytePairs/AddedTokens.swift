@@ -111,7 +111,8 @@ struct AddedTokenFinder: Sendable {
     }
 
     private func touchesWord(_ bytes: [UInt8], _ range: Range<Int>, _ match: Range<Int>) -> Bool {
-        if match.upperBound < range.upperBound, ScalarClasses.isWordCharacter(UTF8Text.scalar(bytes, match.upperBound)) {
+        if match.upperBound < range.upperBound, ScalarClasses.isWordCharacter(UTF8Text.scalar(bytes, match.upperBound))
+        {
             return true
         }
         guard match.lowerBound > range.lowerBound else { return false }

@@ -16,7 +16,8 @@ struct Strftime {
 
     init(secondsSince1970: Double) {
         // Years 1 to 9999, as Python has them.
-        let seconds = Int(min(max(secondsSince1970.isNaN ? 0 : secondsSince1970, -62_135_596_800), 253_402_300_799).rounded(.down))
+        let seconds = Int(
+            min(max(secondsSince1970.isNaN ? 0 : secondsSince1970, -62_135_596_800), 253_402_300_799).rounded(.down))
         var days = seconds / 86_400
         if seconds % 86_400 < 0 { days -= 1 }
         secondOfDay = seconds - days * 86_400

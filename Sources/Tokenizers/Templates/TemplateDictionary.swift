@@ -7,6 +7,9 @@ enum TemplateKey: Hashable {
     case tuple([TemplateKey])
     case identity(ObjectIdentifier)
 
+    /// Tuples with more parts, or with tuples inside, are no keys here: hashing them could take for ever.
+    private static let tupleParts = 16
+
     /// The key of a value, nil for lists and mappings, which change in Python and thus are none.
     init?(_ value: TemplateValue) {
         switch value {
@@ -15,7 +18,7 @@ enum TemplateKey: Hashable {
         case .integer(let value): self = .integer(value)
         case .number(let value): self = Int(exactly: value).map(Self.integer) ?? .number(value)
         case .string(let text): self = .string(text)
-        case .list(let list) where list.kind != .list:
+        case .list(let list) where list.kind != .list && list.depth == 1 && list.elements.count <= Self.tupleParts:
             var keys: [TemplateKey] = []
             for element in list.elements {
                 guard let key = TemplateKey(element) else { return nil }
@@ -82,9 +85,8 @@ struct TemplateDictionaryBuilder {
     private var values: [TemplateValue] = []
     private var places: [TemplateKey: Int] = [:]
 
-    /// Sets an entry; false if the key cannot be one.
-    mutating func set(_ key: TemplateValue, _ value: TemplateValue) -> Bool {
-        guard let index = TemplateKey(key) else { return false }
+    /// Sets the entry at `index`, the key that `key` is.
+    mutating func set(_ index: TemplateKey, _ key: TemplateValue, _ value: TemplateValue) {
         if let place = places[index] {
             values[place] = value
         } else {
@@ -92,7 +94,6 @@ struct TemplateDictionaryBuilder {
             keys.append(key)
             values.append(value)
         }
-        return true
     }
 
     var dictionary: TemplateDictionary { TemplateDictionary(keys: keys, values: values) }

@@ -82,8 +82,9 @@ struct TemplateFormat {
         let missing = max(0, width - text.scalarCount - head.count)
         let side = alignment ?? standard
         let left = side == "<" ? 0 : side == "^" ? missing / 2 : missing
-        let filler = TemplateText(String(Character(fill)), isMarkup: false)
-        func filled(_ count: Int) -> TemplateText { (0..<count).reduce(into: TemplateText()) { sum, _ in sum.append(filler) } }
+        func filled(_ count: Int) -> TemplateText {
+            TemplateText(String(repeating: Character(fill), count: count), isMarkup: false)
+        }
         let front = side == "=" ? head + filled(left) : filled(left) + head
         return front + text + filled(missing - left)
     }

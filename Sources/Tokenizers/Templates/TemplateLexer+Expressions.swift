@@ -1,6 +1,7 @@
 extension TemplateLexer {
     private static let pairs: [UInt8: UInt8] = [
-        UInt8(ascii: ")"): UInt8(ascii: "("), UInt8(ascii: "]"): UInt8(ascii: "["), UInt8(ascii: "}"): UInt8(ascii: "{"),
+        UInt8(ascii: ")"): UInt8(ascii: "("), UInt8(ascii: "]"): UInt8(ascii: "["),
+        UInt8(ascii: "}"): UInt8(ascii: "{"),
     ]
 
     /// Lexes up to and including the end of the tag.
@@ -99,9 +100,10 @@ extension TemplateLexer {
         let isDecimal: (UInt8) -> Bool = { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         let start = place
         if byte(start) == UInt8(ascii: "0"), let radix = [0x78: 16, 0x6F: 8, 0x62: 2][(byte(start + 1) ?? 0) | 0x20] {
-            let end = endOfDigits(start + 2) { Character(Unicode.Scalar($0)).hexDigitValue.map { $0 < radix } ?? false }
-            if end > start + 2 {
-                try emitInteger(source[(start + 2)..<end], radix: radix)
+            let first = start + (byte(start + 2) == UInt8(ascii: "_") ? 3 : 2)
+            let end = endOfDigits(first) { Character(Unicode.Scalar($0)).hexDigitValue.map { $0 < radix } ?? false }
+            if end > first {
+                try emitInteger(source[first..<end], radix: radix)
                 place = end
                 return
             }
@@ -124,6 +126,9 @@ extension TemplateLexer {
             }
         }
         if isWhole {
+            if byte(start) == UInt8(ascii: "0"), source[start..<end].contains(where: { (0x31...0x39).contains($0) }) {
+                throw fault("a whole number begins with '0'")
+            }
             try emitInteger(source[start..<end], radix: 10)
         } else {
             let digits = source[start..<end].filter { $0 != UInt8(ascii: "_") }
@@ -135,7 +140,9 @@ extension TemplateLexer {
 
     private mutating func emitInteger(_ digits: ArraySlice<UInt8>, radix: Int) throws(TemplateError) {
         let text = String(decoding: digits.filter { $0 != UInt8(ascii: "_") }, as: UTF8.self)
-        guard let value = Int(text, radix: radix) else { throw fault("the number \(text.prefix(40)) needs over 64 bits") }
+        guard let value = Int(text, radix: radix) else {
+            throw fault("the number \(text.prefix(40)) needs over 64 bits")
+        }
         emit(.integer(value))
     }
 
@@ -160,7 +167,8 @@ extension TemplateLexer {
     private mutating func unescape(_ place: Int, into content: inout [UInt8]) throws(TemplateError) -> Int {
         guard let letter = byte(place) else { return place }
         let simple: [Character: UInt8] = [
-            "n": 0x0A, "t": 0x09, "r": 0x0D, "a": 0x07, "b": 0x08, "f": 0x0C, "v": 0x0B, "\\": 0x5C, "'": 0x27, "\"": 0x22,
+            "n": 0x0A, "t": 0x09, "r": 0x0D, "a": 0x07, "b": 0x08, "f": 0x0C, "v": 0x0B, "\\": 0x5C, "'": 0x27,
+            "\"": 0x22,
         ]
         let name = Character(Unicode.Scalar(letter))
         if let byte = simple[name] {
@@ -179,6 +187,7 @@ extension TemplateLexer {
             UTF8Text.append(code, to: &content)
             return place + digits + 1
         }
+        if letter == UInt8(ascii: "N") { throw fault("names of characters are not known, use their code: '\\u2022'") }
         var end = place
         var code: UInt32 = 0
         while end < place + 3, let next = byte(end), (UInt8(ascii: "0")...UInt8(ascii: "7")).contains(next) {

@@ -7,11 +7,11 @@ public struct TemplateLimits: Sendable {
     /// Bytes of any one string.
     public var stringBytes = 4 << 20
     /// Bytes read and written by all string operations together.
-    public var workBytes = 1 << 30
+    public var workBytes = 256 << 20
     /// Macros, recursive loops and `caller` inside each other.
     public var callDepth = 64
     /// Statements and expressions inside each other, calls included.
-    public var nesting = 400
+    public var nesting = 256
     /// Lists and mappings inside each other.
     public var valueDepth = 160
 

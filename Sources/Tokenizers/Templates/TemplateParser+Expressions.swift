@@ -26,7 +26,10 @@ extension TemplateParser {
     mutating func parseExpression() throws(TemplateError) -> TemplateExpression {
         try nested { parser throws(TemplateError) in
             var value = try parser.parseOr()
+            var conditions = 0
             while parser.take(word: "if") {
+                conditions += 1
+                guard conditions <= Self.maximumNesting else { throw parser.fault("too many conditions in a row") }
                 let test = try parser.parseOr()
                 let otherwise = parser.take(word: "else") ? try parser.parseExpression() : nil
                 value = .conditional(test: test, then: value, otherwise: otherwise)

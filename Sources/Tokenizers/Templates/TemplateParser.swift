@@ -85,7 +85,9 @@ struct TemplateParser {
             let line = line
             switch current {
             case .end:
-                guard ends.isEmpty else { throw fault("the template ends before '\(ends.joined(separator: "' or '"))'") }
+                guard ends.isEmpty else {
+                    throw fault("the template ends before '\(ends.joined(separator: "' or '"))'")
+                }
                 return body
             case .data(let bytes):
                 advance()
@@ -238,7 +240,8 @@ struct TemplateParser {
         guard end == "endmacro" else {
             let body: [TemplateStatement] = []
             return TemplateMacro(
-                name: name, parameters: parameters, body: body, takesMore: false, takesMoreNamed: false, takesCaller: false)
+                name: name, parameters: parameters, body: body, takesMore: false, takesMoreNamed: false,
+                takesCaller: false)
         }
         return try parseMacroBody(name: name, parameters: parameters, end: end)
     }

@@ -31,7 +31,9 @@ extension TemplateRenderer {
             case "arguments": return try list(macro.macro.parameters.map { .plain($0.name) }, kind: .tuple)
             default: return nil
             }
-        case .object(.namespace(let namespace)): return namespace[name]
+        case .object(.namespace(let namespace)):
+            try spend(namespace.attributes.count / 16)
+            return namespace[name]
         case .object(.loop(let loop)): return member(name, of: loop)
         case .object(.cycler(let cycler)):
             switch name {
@@ -71,18 +73,22 @@ extension TemplateRenderer {
         switch value {
         case .undefined(let missing): throw failure(missing.message)
         case .list(let list):
-            if let index = key.integer, let place = place(index, in: list.elements.count) { return list.elements[place] }
+            if let index = key.integer, let place = place(index, in: list.elements.count) {
+                return list.elements[place]
+            }
         case .range(let range):
             if let index = key.integer, let place = place(index, in: range.count) { return range[place] }
         case .string(let text):
             if let index = key.integer {
                 try spend(bytes: text.count)
                 let offsets = text.scalarOffsets
-                if let place = place(index, in: offsets.count - 1) { return .string(text[offsets[place]..<offsets[place + 1]]) }
+                if let place = place(index, in: offsets.count - 1) {
+                    return .string(text[offsets[place]..<offsets[place + 1]])
+                }
             }
         case .dictionary(let dictionary):
             try spend(min(dictionary.keys.count, 16))
-            if let key = TemplateKey(key), let found = dictionary.value(of: key) { return found }
+            if let key = try self.key(key), let found = dictionary.value(of: key) { return found }
         default: break
         }
         let name = try text(key).string

@@ -9,13 +9,7 @@ extension TemplateRenderer {
         case .function(.global(let name)): return try global(name, arguments)
         case .function(.macro(let macro)): return .string(try call(macro, arguments))
         case .function(.method(let method)): return try call(method, arguments)
-        case .object(.loop(let loop)):
-            guard loop.loop.isRecursive else { throw failure("the loop is not 'recursive'") }
-            guard let sequence = try bind(arguments, "iterable")[0] else { throw failure("'loop' needs an argument") }
-            let written = try called { () throws(TemplateError) in
-                try run(loop.loop, over: sequence, nesting: loop.nesting + 1, loop.scope)
-            }
-            return .string(written)
+        case .object(.loop(let loop)): return .string(try call(loop, arguments))
         case .object(.joiner(let joiner)):
             defer { joiner.wasUsed = true }
             return .string(joiner.wasUsed ? joiner.separator : TemplateText())
@@ -23,8 +17,21 @@ extension TemplateRenderer {
         }
     }
 
+    /// Runs a recursive loop's body over the elements of its argument.
+    @inline(never)
+    private func call(
+        _ state: TemplateLoopState, _ arguments: TemplateCallArguments
+    ) throws(TemplateError) -> TemplateText {
+        guard state.loop.isRecursive else { throw failure("the loop is not 'recursive'") }
+        guard let sequence = try bind(arguments, "iterable")[0] else { throw failure("'loop' needs an argument") }
+        return try called { () throws(TemplateError) in
+            try run(state.loop, over: sequence, nesting: state.nesting + 1, state.scope)
+        }
+    }
+
     // MARK: macros
 
+    @inline(never)
     private func call(
         _ value: TemplateMacroValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateText {
@@ -39,17 +46,21 @@ extension TemplateRenderer {
         return written
     }
 
+    @inline(never)
     private func bind(
         _ arguments: TemplateCallArguments, to macro: TemplateMacro, _ scope: TemplateScope
     ) throws(TemplateError) {
         let count = macro.parameters.count
         let more = Array(arguments.positional.dropFirst(count))
-        guard more.isEmpty || macro.takesMore else { throw failure("macro '\(macro.name)' takes \(count) arguments at most") }
+        guard more.isEmpty || macro.takesMore else {
+            throw failure("macro '\(macro.name)' takes \(count) arguments at most")
+        }
         if macro.takesMore { scope.set(TemplateName.varargs, try list(more, kind: .tuple)) }
         if macro.takesCaller { scope.set(TemplateName.caller, .undefined(TemplateMissing(name: "caller"))) }
         var values: [TemplateValue?] = Array(arguments.positional.prefix(count))
         values += [TemplateValue?](repeating: nil, count: count - values.count)
         var moreNamed = TemplateDictionaryBuilder()
+        try spend(arguments.named.count * (1 + count / 16))
         for (name, value) in arguments.named {
             if let place = macro.parameters.firstIndex(where: { $0.name == name }) {
                 guard case nil = values[place] else { throw failure("macro '\(macro.name)' got '\(name)' twice") }
@@ -57,9 +68,10 @@ extension TemplateRenderer {
             } else if name == "caller", macro.takesCaller {
                 scope.set(TemplateName.caller, value)
             } else {
-                guard macro.takesMoreNamed, moreNamed.set(.plain(name), value) else {
+                guard macro.takesMoreNamed else {
                     throw failure("macro '\(macro.name)' has no parameter '\(name.prefix(64))'")
                 }
+                try set(.plain(name), value, in: &moreNamed)
             }
         }
         if macro.takesMoreNamed { scope.set(TemplateName.kwargs, try dictionary(moreNamed)) }
@@ -76,6 +88,7 @@ extension TemplateRenderer {
 
     // MARK: functions
 
+    @inline(never)
     private func global(_ name: String, _ arguments: TemplateCallArguments) throws(TemplateError) -> TemplateValue {
         switch name {
         case "range": return try range(arguments)
@@ -84,7 +97,7 @@ extension TemplateRenderer {
             if let first = try bind(TemplateCallArguments(positional: arguments.positional), "mapping")[0] {
                 try add(first, to: &builder)
             }
-            for (name, value) in arguments.named { _ = builder.set(.plain(name), value) }
+            for (name, value) in arguments.named { try set(.plain(name), value, in: &builder) }
             guard name == "namespace" else { return try dictionary(builder) }
             let namespace = namespace()
             for item in zip(builder.dictionary.keys, builder.dictionary.values) {
@@ -118,7 +131,9 @@ extension TemplateRenderer {
             start = 0
         }
         let step = try integer(values[2], else: 1)
-        guard step != 0, values[0].map({ _ in true }) != nil else { throw failure("'range' needs a stop and no step of zero") }
+        guard step != 0, values[0].map({ _ in true }) != nil else {
+            throw failure("'range' needs a stop and no step of zero")
+        }
         let (distance, overflows) = stop.subtractingReportingOverflow(start)
         let steps = distance.dividedReportingOverflow(by: step)
         guard !overflows, !steps.overflow else { throw failure("the range is longer than \(Self.maximumRange)") }
@@ -133,18 +148,22 @@ extension TemplateRenderer {
     private func add(_ source: TemplateValue, to builder: inout TemplateDictionaryBuilder) throws(TemplateError) {
         if case .dictionary(let dictionary) = source {
             try spend(dictionary.keys.count)
-            for (key, value) in zip(dictionary.keys, dictionary.values) { _ = builder.set(key, value) }
+            for (key, value) in zip(dictionary.keys, dictionary.values) { try set(key, value, in: &builder) }
             return
         }
         for element in try elements(of: source) {
             let pair = try elements(of: element)
-            guard pair.count == 2, builder.set(pair[0], pair[1]) else { throw failure("a mapping needs pairs of key and value") }
+            guard pair.count == 2 else { throw failure("a mapping needs pairs of key and value") }
+            try set(pair[0], pair[1], in: &builder)
         }
     }
 
     // MARK: methods
 
-    private func call(_ method: TemplateMethod, _ arguments: TemplateCallArguments) throws(TemplateError) -> TemplateValue {
+    @inline(never)
+    private func call(_ method: TemplateMethod, _ arguments: TemplateCallArguments) throws(TemplateError)
+        -> TemplateValue
+    {
         switch method.receiver {
         case .string(let text): return try call(method.name, of: text, arguments)
         case .list(let list): return try call(method.name, of: list, method.receiver, arguments)
@@ -189,7 +208,7 @@ extension TemplateRenderer {
         switch name {
         case "get":
             let values = try bind(arguments, "key", "default")
-            guard let wanted = values[0], let key = TemplateKey(wanted) else { throw failure("'get' needs a key") }
+            guard let wanted = values[0], let key = try key(wanted) else { throw failure("'get' needs a key") }
             try spend(min(dictionary.keys.count, 16))
             return dictionary.value(of: key) ?? values[1] ?? .none
         case "keys": return try list(dictionary.keys)

@@ -8,7 +8,9 @@ extension TemplateRenderer {
             try spend()
             return variable(name, scope)
         default:
-            return try nested { () throws(TemplateError) in try compound(expression, scope) }
+            try enter()
+            defer { leave() }
+            return try compound(expression, scope)
         }
     }
 
@@ -22,32 +24,81 @@ extension TemplateRenderer {
         }
     }
 
-    private func compound(_ expression: TemplateExpression, _ scope: TemplateScope) throws(TemplateError) -> TemplateValue {
+    // The kinds of expressions have functions of their own, not inlined, since one frame for all of them would be of a
+    // kilobyte, and templates recur.
+
+    private func compound(
+        _ expression: TemplateExpression, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
         switch expression {
-        case .literal, .name: return try value(expression, scope)
-        case .list(let elements): return try list(try values(elements, scope))
-        case .tuple(let elements): return try list(try values(elements, scope), kind: .tuple)
-        case .dictionary(let entries): return try dictionary(entries, scope)
-        case .chain(let first, let rest):
-            var result = try value(first, scope)
-            for (operation, operand) in rest { result = try apply(operation, result, try value(operand, scope)) }
-            return result
-        case .concatenation(let operands): return try concatenation(operands, scope)
-        case .comparison(let first, let rest): return try comparison(first, rest, scope)
-        case .and(let operands): return try firstDeciding(operands, true, scope)
-        case .or(let operands): return try firstDeciding(operands, false, scope)
-        case .not(let operand): return .bool(!(try value(operand, scope).isTrue))
-        case .negative(let operand): return try negated(try value(operand, scope))
-        case .positive(let operand):
-            let result = try value(operand, scope)
-            guard result.double != nil else { throw mismatch("+", result) }
-            return result.integer.map(TemplateValue.integer) ?? result
-        case .conditional(let test, let then, let otherwise):
-            if try value(test, scope).isTrue { return try value(then, scope) }
-            guard let otherwise else { return .undefined(TemplateMissing(name: "the other case")) }
-            return try value(otherwise, scope)
-        case .postfix(let base, let steps): return try apply(steps, to: try value(base, scope), scope)
+        case .literal(let literal): value(of: literal)
+        case .name(let name): variable(name, scope)
+        case .list(let elements): try sequence(elements, .list, scope)
+        case .tuple(let elements): try sequence(elements, .tuple, scope)
+        case .dictionary(let entries): try dictionary(entries, scope)
+        case .chain(let first, let rest): try chain(first, rest, scope)
+        case .concatenation(let operands): try concatenation(operands, scope)
+        case .comparison(let first, let rest): try comparison(first, rest, scope)
+        case .and(let operands): try firstDeciding(operands, true, scope)
+        case .or(let operands): try firstDeciding(operands, false, scope)
+        case .not(let operand): try opposite(operand, scope)
+        case .negative(let operand): try signed(operand, isNegative: true, scope)
+        case .positive(let operand): try signed(operand, isNegative: false, scope)
+        case .conditional(let test, let then, let otherwise): try conditional(test, then, otherwise, scope)
+        case .postfix(let base, let steps): try postfix(base, steps, scope)
         }
+    }
+
+    @inline(never)
+    private func sequence(
+        _ elements: [TemplateExpression], _ kind: TemplateList.Kind, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        try list(try values(elements, scope), kind: kind)
+    }
+
+    @inline(never)
+    private func chain(
+        _ first: TemplateExpression, _ rest: [(operation: TemplateOperator, operand: TemplateExpression)],
+        _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        var result = try value(first, scope)
+        for (operation, operand) in rest { result = try apply(operation, result, try value(operand, scope)) }
+        return result
+    }
+
+    @inline(never)
+    private func opposite(_ operand: TemplateExpression, _ scope: TemplateScope) throws(TemplateError) -> TemplateValue
+    {
+        .bool(!(try value(operand, scope).isTrue))
+    }
+
+    @inline(never)
+    private func signed(
+        _ operand: TemplateExpression, isNegative: Bool, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        let result = try value(operand, scope)
+        if isNegative { return try negated(result) }
+        guard result.double != nil else { throw mismatch("+", result) }
+        return result.integer.map(TemplateValue.integer) ?? result
+    }
+
+    @inline(never)
+    private func conditional(
+        _ test: TemplateExpression, _ then: TemplateExpression, _ otherwise: TemplateExpression?, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        if try value(test, scope).isTrue { return try value(then, scope) }
+        guard let otherwise else { return .undefined(TemplateMissing(name: "the other case")) }
+        return try value(otherwise, scope)
+    }
+
+    @inline(never)
+    private func postfix(
+        _ base: TemplateExpression, _ steps: [TemplatePostfix], _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        // These take twice the stack of other expressions, so they count as two levels.
+        try enter()
+        defer { leave() }
+        return try apply(steps, to: try value(base, scope), scope)
     }
 
     func values(_ expressions: [TemplateExpression], _ scope: TemplateScope) throws(TemplateError) -> [TemplateValue] {
@@ -57,32 +108,34 @@ extension TemplateRenderer {
         return values
     }
 
+    @inline(never)
     private func dictionary(
         _ entries: [(key: TemplateExpression, value: TemplateExpression)], _ scope: TemplateScope
     ) throws(TemplateError) -> TemplateValue {
         var builder = TemplateDictionaryBuilder()
         for entry in entries {
             let key = try value(entry.key, scope)
-            guard builder.set(key, try value(entry.value, scope)) else {
-                throw failure("a value of type \(key.typeName) cannot be a key")
-            }
+            try set(key, try value(entry.value, scope), in: &builder)
         }
         return try dictionary(builder)
     }
 
+    @inline(never)
     private func concatenation(
         _ operands: [TemplateExpression], _ scope: TemplateScope
     ) throws(TemplateError) -> TemplateValue {
         var joined = TemplateText()
         for operand in operands {
             let part = try text(try value(operand, scope))
-            try reserve(bytes: joined.count + part.count)
+            try check(bytes: joined.count + part.count)
+            try spend(bytes: part.count)
             joined.append(part)
         }
         joined.isSafe = false
         return .string(joined)
     }
 
+    @inline(never)
     private func comparison(
         _ first: TemplateExpression, _ rest: [(comparison: TemplateComparison, operand: TemplateExpression)],
         _ scope: TemplateScope
@@ -97,6 +150,7 @@ extension TemplateRenderer {
     }
 
     /// The first operand that is false (for `and`) or true (for `or`), else the last one.
+    @inline(never)
     private func firstDeciding(
         _ operands: [TemplateExpression], _ isAnd: Bool, _ scope: TemplateScope
     ) throws(TemplateError) -> TemplateValue {
@@ -115,19 +169,58 @@ extension TemplateRenderer {
         var result = base
         for step in steps {
             try spend()
-            switch step {
-            case .attribute(let name): result = try attribute(name, of: result)
-            case .item(let key): result = try item(try value(key, scope), of: result)
-            case .slice(let start, let stop, let step):
-                result = try slice(
-                    result, try bound(start, scope), try bound(stop, scope), step: try bound(step, scope) ?? 1)
-            case .call(let written): result = try call(result, try arguments(written, scope))
-            case .filter(let name, let written): result = try filter(name, result, try arguments(written, scope))
-            case .test(let name, let written, let isNegated):
-                result = .bool(try test(name, result, try arguments(written, scope)) != isNegated)
-            }
+            result = try apply(step, to: result, scope)
         }
         return result
+    }
+
+    private func apply(
+        _ step: TemplatePostfix, to value: TemplateValue, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        switch step {
+        case .attribute(let name): try attribute(name, of: value)
+        case .item(let key): try item(at: key, of: value, scope)
+        case .slice(let start, let stop, let step): try slice(value, start, stop, step, scope)
+        case .call(let written): try call(value, written, scope)
+        case .filter(let name, let written): try filter(name, value, written, scope)
+        case .test(let name, let written, let isNegated): try test(name, value, written, isNegated, scope)
+        }
+    }
+
+    @inline(never)
+    private func item(
+        at key: TemplateExpression, of value: TemplateValue, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        try item(try self.value(key, scope), of: value)
+    }
+
+    @inline(never)
+    private func slice(
+        _ value: TemplateValue, _ start: TemplateExpression?, _ stop: TemplateExpression?, _ step: TemplateExpression?,
+        _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        try slice(value, try bound(start, scope), try bound(stop, scope), step: try bound(step, scope) ?? 1)
+    }
+
+    @inline(never)
+    private func call(
+        _ value: TemplateValue, _ written: TemplateArguments, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        try call(value, try arguments(written, scope))
+    }
+
+    @inline(never)
+    private func filter(
+        _ name: String, _ value: TemplateValue, _ written: TemplateArguments, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        try filter(name, value, try arguments(written, scope))
+    }
+
+    @inline(never)
+    private func test(
+        _ name: String, _ value: TemplateValue, _ written: TemplateArguments, _ isNegated: Bool, _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        .bool(try test(name, value, try arguments(written, scope)) != isNegated)
     }
 
     private func bound(_ expression: TemplateExpression?, _ scope: TemplateScope) throws(TemplateError) -> Int? {
@@ -138,6 +231,7 @@ extension TemplateRenderer {
         return index
     }
 
+    @inline(never)
     private func arguments(
         _ written: TemplateArguments, _ scope: TemplateScope
     ) throws(TemplateError) -> TemplateCallArguments {

@@ -3,7 +3,8 @@ extension TemplateRenderer {
     static let filters: Set<String> = [
         "trim", "upper", "lower", "title", "capitalize", "replace", "indent", "string", "safe", "escape", "e",
         "forceescape", "striptags", "center", "truncate", "wordcount", "urlencode", "format", "tojson", "pprint", "int",
-        "float", "abs", "round", "filesizeformat", "length", "count", "first", "last", "list", "reverse", "join", "sort",
+        "float", "abs", "round", "filesizeformat", "length", "count", "first", "last", "list", "reverse", "join",
+        "sort",
         "unique", "batch", "slice", "sum", "min", "max", "items", "dictsort", "groupby", "default", "d", "attr", "map",
         "select", "reject", "selectattr", "rejectattr",
     ]
@@ -12,6 +13,9 @@ extension TemplateRenderer {
     func filter(
         _ name: String, _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue {
+        // `map` applies filters to elements, which may be `map` again.
+        try enter()
+        defer { leave() }
         if let result = try selection(name, value, arguments) { return result }
         if let result = try textFilter(name, value, arguments) { return result }
         if let result = try sequenceFilter(name, value, arguments) { return result }
@@ -21,6 +25,7 @@ extension TemplateRenderer {
     }
 
     /// Filters that apply filters or tests to elements.
+    @inline(never)
     private func selection(
         _ name: String, _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue? {
@@ -54,6 +59,7 @@ extension TemplateRenderer {
         }
     }
 
+    @inline(never)
     private func mapped(
         _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue {
@@ -124,7 +130,8 @@ extension TemplateRenderer {
         case ("defined", .undefined): return false
         case ("defined", _), ("undefined", .undefined), ("none", .none), ("boolean", .bool), ("integer", .integer),
             ("float", .number), ("number", .bool), ("number", .integer), ("number", .number), ("string", .string),
-            ("mapping", .dictionary), ("callable", .function), ("callable", .object(.joiner)), ("callable", .object(.loop)):
+            ("mapping", .dictionary), ("callable", .function), ("callable", .object(.joiner)),
+            ("callable", .object(.loop)):
             return true
         case ("true", .bool(let value)): return value
         case ("false", .bool(let value)): return !value

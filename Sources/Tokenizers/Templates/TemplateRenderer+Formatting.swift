@@ -14,7 +14,7 @@ extension TemplateRenderer {
             guard place < scalars.count else { break }
             place += 1
             output.append(try conversion(scalars, &place, &source))
-            try reserve(bytes: output.count)
+            try check(bytes: output.count)
         }
         guard source.isUsedUp else { throw failure("more values stand behind '%' than places in the format") }
         return output
@@ -52,7 +52,9 @@ extension TemplateRenderer {
             }
             var name = String.UnicodeScalarView()
             name.append(contentsOf: scalars[(place + 1)..<end])
-            guard let value = mapping.value(named: String(name)) else { throw failure("the mapping has no '\(String(name))'") }
+            guard let value = mapping.value(named: String(name)) else {
+                throw failure("the mapping has no '\(String(name))'")
+            }
             named = value
             place = end + 1
         }
@@ -78,7 +80,9 @@ extension TemplateRenderer {
         format.type = scalars[place]
         place += 1
         if format.type == "%" { return TemplateText("%", isMarkup: false) }
-        guard let value = named ?? source.next() else { throw failure("fewer values stand behind '%' than places in the format") }
+        guard let value = named ?? source.next() else {
+            throw failure("fewer values stand behind '%' than places in the format")
+        }
         return try converted(value, format)
     }
 
@@ -101,12 +105,16 @@ extension TemplateRenderer {
         switch format.type {
         case "s", "r", "a":
             var text = try format.type == "s" ? self.text(value) : representation(value)
-            if let precision = format.precision, precision < text.scalarCount { text = text[0..<text.scalarOffsets[precision]] }
+            if let precision = format.precision, precision < text.scalarCount {
+                text = text[0..<text.scalarOffsets[precision]]
+            }
             format.fill = " "
             return format.padded(text, sign: "", standard: ">")
         case "c":
             format.fill = " "
-            if case .string(let text) = value, text.scalarCount == 1 { return format.padded(text, sign: "", standard: ">") }
+            if case .string(let text) = value, text.scalarCount == 1 {
+                return format.padded(text, sign: "", standard: ">")
+            }
             guard let code = value.integer, let scalar = UInt32(exactly: code).flatMap(Unicode.Scalar.init) else {
                 throw mismatch("%c", value)
             }
@@ -126,17 +134,24 @@ extension TemplateRenderer {
     }
 
     /// Sign and digits of a number in a format.
-    func digits(_ value: TemplateValue, _ format: TemplateFormat) throws(TemplateError) -> (sign: String, digits: String) {
-        guard format.precision ?? 0 <= TemplateFormat.maximumPrecision else { throw exhausted("a precision that is too large") }
+    func digits(_ value: TemplateValue, _ format: TemplateFormat) throws(TemplateError) -> (
+        sign: String, digits: String
+    ) {
+        guard format.precision ?? 0 <= TemplateFormat.maximumPrecision else {
+            throw exhausted("a precision that is too large")
+        }
         let isForIntegers = format.type.map { "diuxXob".unicodeScalars.contains($0) } ?? false
         if var whole = value.integer, isForIntegers || format.type == nil {
             if case .bool(let value) = value { whole = value ? 1 : 0 }
             if let digits = format.digits(of: whole) { return digits }
         }
-        guard let number = value.double else { throw mismatch("%\(format.type.map { String(Character($0)) } ?? "")", value) }
+        guard let number = value.double else {
+            throw mismatch("%\(format.type.map { String(Character($0)) } ?? "")", value)
+        }
         if isForIntegers {
             // '%d' cuts the fraction off.
-            guard let type = format.type, "diu".unicodeScalars.contains(type), let whole = Int(exactly: number.rounded(.towardZero)),
+            guard let type = format.type, "diu".unicodeScalars.contains(type),
+                let whole = Int(exactly: number.rounded(.towardZero)),
                 let digits = format.digits(of: whole)
             else { throw failure("a whole number of 64 bits is needed") }
             return digits
@@ -150,7 +165,8 @@ extension TemplateRenderer {
     // MARK: format()
 
     /// `text.format(...)`: fields in braces; attributes and elements of values cannot be reached from here.
-    func formatted(_ text: TemplateText, fields arguments: TemplateCallArguments) throws(TemplateError) -> TemplateText {
+    func formatted(_ text: TemplateText, fields arguments: TemplateCallArguments) throws(TemplateError) -> TemplateText
+    {
         let scalars = text.scalars
         let offsets = text.scalarOffsets
         try spend(bytes: text.count, factor: 8)
@@ -171,7 +187,7 @@ extension TemplateRenderer {
                 throw failure("a brace of 'format' stands alone")
             }
             output.append(try field(Array(scalars[(place + 1)..<end]), arguments, &automatic))
-            try reserve(bytes: output.count)
+            try check(bytes: output.count)
             place = end + 1
         }
         return output
@@ -196,7 +212,9 @@ extension TemplateRenderer {
         guard var value else { throw failure("'format' has no value for '{\(name.prefix(64))}'") }
         if mark < colon {
             guard field[(mark + 1)..<colon].elementsEqual("r".unicodeScalars) else {
-                guard field[(mark + 1)..<colon].elementsEqual("s".unicodeScalars) else { throw failure("an unknown conversion '!'") }
+                guard field[(mark + 1)..<colon].elementsEqual("s".unicodeScalars) else {
+                    throw failure("an unknown conversion '!'")
+                }
                 value = .string(try text(value))
                 return try written(value, Array(field[min(colon + 1, field.count)...]))
             }
@@ -205,7 +223,9 @@ extension TemplateRenderer {
         return try written(value, Array(field[min(colon + 1, field.count)...]))
     }
 
-    private func written(_ value: TemplateValue, _ specification: [Unicode.Scalar]) throws(TemplateError) -> TemplateText {
+    private func written(_ value: TemplateValue, _ specification: [Unicode.Scalar]) throws(TemplateError)
+        -> TemplateText
+    {
         let format = try format(specification)
         try reserve(bytes: format.width)
         switch value {
@@ -215,7 +235,9 @@ extension TemplateRenderer {
         default:
             guard format.type == nil || format.type == "s" else { throw mismatch("format", value) }
             var text = try text(value)
-            if let precision = format.precision, precision < text.scalarCount { text = text[0..<text.scalarOffsets[precision]] }
+            if let precision = format.precision, precision < text.scalarCount {
+                text = text[0..<text.scalarOffsets[precision]]
+            }
             return format.padded(text, sign: "", standard: "<")
         }
     }
@@ -247,7 +269,9 @@ extension TemplateRenderer {
             if format.alignment == nil { (format.fill, format.alignment) = ("0", "=") }
             place += 1
         }
-        guard let width = TemplateFormat.number(specification, &place) else { throw exhausted("a width that is too large") }
+        guard let width = TemplateFormat.number(specification, &place) else {
+            throw exhausted("a width that is too large")
+        }
         format.width = width
         if current() == "," {
             format.groupsThousands = true
@@ -255,7 +279,9 @@ extension TemplateRenderer {
         }
         if current() == "." {
             place += 1
-            guard let precision = TemplateFormat.number(specification, &place) else { throw exhausted("a precision too large") }
+            guard let precision = TemplateFormat.number(specification, &place) else {
+                throw exhausted("a precision too large")
+            }
             format.precision = precision
         }
         format.type = current()

@@ -61,7 +61,7 @@ extension TemplateRenderer {
         case .undefined(let missing): throw failure(missing.message)
         default: throw failure("a value of type \(value.typeName) has no JSON form")
         }
-        guard output.count <= limits.stringBytes else { throw exhausted("a string is longer than \(limits.stringBytes) bytes") }
+        guard output.count <= limits.stringBytes else { throw tooLong }
     }
 
     private func writeJSON(
@@ -80,11 +80,9 @@ extension TemplateRenderer {
 
     private func breakLine(_ style: TemplateJSONStyle, _ level: Int, into output: inout [UInt8]) throws(TemplateError) {
         guard let indent = style.indent else { return }
-        try reserve(bytes: output.count)
         try spend(bytes: indent.utf8.count * level)
         output.append(UInt8(ascii: "\n"))
-        for _ in 0..<level {
-            try reserve(bytes: indent.utf8.count)
+        for _ in 0..<level where !indent.isEmpty {
             guard output.count <= limits.stringBytes else { throw exhausted("the JSON text is too long") }
             output.append(contentsOf: indent.utf8)
         }
@@ -109,7 +107,7 @@ extension TemplateRenderer {
         _ text: TemplateText, _ style: TemplateJSONStyle, into output: inout [UInt8]
     ) throws(TemplateError) {
         guard output.count + text.count <= limits.stringBytes else {
-            throw exhausted("a string is longer than \(limits.stringBytes) bytes")
+            throw tooLong
         }
         try spend(bytes: text.count, factor: style.escapesUnicode ? 16 : 4)
         output.append(UInt8(ascii: "\""))
@@ -125,8 +123,10 @@ extension TemplateRenderer {
             case 0x08: output.append(contentsOf: "\\b".utf8)
             case 0x0C: output.append(contentsOf: "\\f".utf8)
             case 0..<0x20: appendEscape(UInt16(byte), to: &output)
-            case 0x80... where style.escapesUnicode:
-                for unit in String(Character(UTF8Text.scalar(text.bytes, place))).utf16 { appendEscape(unit, to: &output) }
+            case 0x7F... where style.escapesUnicode:
+                for unit in String(Character(UTF8Text.scalar(text.bytes, place))).utf16 {
+                    appendEscape(unit, to: &output)
+                }
                 place += UTF8Text.length(lead: byte) - 1
             default: output.append(byte)
             }

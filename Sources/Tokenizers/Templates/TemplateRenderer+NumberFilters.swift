@@ -2,6 +2,7 @@ import Foundation
 
 extension TemplateRenderer {
     /// Filters that give numbers, nil if `name` is none of them.
+    @inline(never)
     func numberFilter(
         _ name: String, _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue? {
@@ -51,7 +52,9 @@ extension TemplateRenderer {
         if isNegative || scalars.first == "+" { scalars = scalars.dropFirst() }
         var base = base
         let prefixes: [Unicode.Scalar: Int] = ["x": 16, "o": 8, "b": 2, "X": 16, "O": 8, "B": 2]
-        if scalars.first == "0", let letter = scalars.dropFirst().first, let radix = prefixes[letter], base == 0 || base == radix {
+        if scalars.first == "0", let letter = scalars.dropFirst().first, let radix = prefixes[letter],
+            base == 0 || base == radix
+        {
             base = radix
             scalars = scalars.dropFirst(2)
             if scalars.first == "_" { scalars = scalars.dropFirst() }
@@ -65,14 +68,18 @@ extension TemplateRenderer {
             } else if scalar.isASCII {
                 digits.unicodeScalars.append(scalar)
             } else {
-                guard scalar.properties.numericType == .decimal, let value = scalar.properties.numericValue else { return nil }
+                guard scalar.properties.numericType == .decimal, let value = scalar.properties.numericValue else {
+                    return nil
+                }
                 digits += String(Int(value))
             }
             previous = scalar
         }
-        guard previous != "_", digits.utf8.allSatisfy({ digit in
-            Character(Unicode.Scalar(digit)).isLetter || Character(Unicode.Scalar(digit)).isNumber
-        }), digits.allSatisfy({ ($0.hexDigitValue ?? Int($0.asciiValue.map { ($0 | 0x20) - 87 } ?? 99)) < base }) else { return nil }
+        guard previous != "_",
+            digits.utf8.allSatisfy({ digit in
+                Character(Unicode.Scalar(digit)).isLetter || Character(Unicode.Scalar(digit)).isNumber
+            }), digits.allSatisfy({ ($0.hexDigitValue ?? Int($0.asciiValue.map { ($0 | 0x20) - 87 } ?? 99)) < base })
+        else { return nil }
         guard let value = Int((isNegative ? "-" : "") + digits, radix: base) else {
             throw failure("an integer needs more than 64 bits")
         }
@@ -118,13 +125,15 @@ extension TemplateRenderer {
         }
     }
 
-    private func sum(_ value: TemplateValue, _ arguments: TemplateCallArguments) throws(TemplateError) -> TemplateValue {
+    private func sum(_ value: TemplateValue, _ arguments: TemplateCallArguments) throws(TemplateError) -> TemplateValue
+    {
         let values = try bind(arguments, "attribute", "start")
         var total = values[1] ?? .integer(0)
         if case .string = total { throw failure("'sum' adds no strings, 'join' does") }
         var correction = 0.0
         for element in try elements(of: value) {
-            let part = try given(values[0]).map { name throws(TemplateError) in try picked(name, of: element) } ?? element
+            let part =
+                try given(values[0]).map { name throws(TemplateError) in try picked(name, of: element) } ?? element
             guard case .number(let number) = part, let sum = total.double else {
                 total = try apply(.add, total, part)
                 continue
@@ -148,7 +157,9 @@ extension TemplateRenderer {
         if number < base { return "\(Int(max(number, -1e15))) Bytes" }
         var size = number / base
         for prefix in ["k", "M", "G", "T", "P", "E", "Z"] {
-            if size < base { return String(format: "%.1f ", size) + (isBinary ? prefix.uppercased() + "i" : prefix) + "B" }
+            if size < base {
+                return String(format: "%.1f ", size) + (isBinary ? prefix.uppercased() + "i" : prefix) + "B"
+            }
             size /= base
         }
         return String(format: "%.1f ", size) + (isBinary ? "YiB" : "YB")

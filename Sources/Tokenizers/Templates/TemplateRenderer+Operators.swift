@@ -60,7 +60,13 @@ extension TemplateRenderer {
         let (total, overflows) = text.count.multipliedReportingOverflow(by: times)
         try reserve(bytes: overflows ? .max : total)
         var result = TemplateText()
-        for _ in 0..<times { result.append(text) }
+        var block = text
+        var left = times
+        while left > 0 {
+            if left & 1 == 1 { result.append(block) }
+            left >>= 1
+            if left > 0 { block.append(block) }
+        }
         return result
     }
 
@@ -99,7 +105,8 @@ extension TemplateRenderer {
         return .integer(product)
     }
 
-    private func numbers(_ operation: TemplateOperator, _ a: Double, _ b: Double) throws(TemplateError) -> TemplateValue {
+    private func numbers(_ operation: TemplateOperator, _ a: Double, _ b: Double) throws(TemplateError) -> TemplateValue
+    {
         switch operation {
         case .add: return .number(a + b)
         case .subtract: return .number(a - b)
@@ -151,7 +158,9 @@ extension TemplateRenderer {
         case (.dictionary(let a), .dictionary(let b)):
             guard a.keys.count == b.keys.count else { return false }
             for (key, value) in zip(a.keys, a.values) {
-                guard let other = TemplateKey(key).flatMap(b.value), try areEqual(value, other) else { return false }
+                guard let key = try self.key(key), let other = b.value(of: key), try areEqual(value, other) else {
+                    return false
+                }
             }
             return true
         case (.range(let a), .range(let b)):
@@ -198,7 +207,7 @@ extension TemplateRenderer {
             return false
         case .dictionary(let dictionary):
             try spend(min(dictionary.keys.count, 16))
-            guard let key = TemplateKey(item) else {
+            guard let key = try key(item) else {
                 guard item.isUndefined else { throw failure("a value of type \(item.typeName) cannot be a key") }
                 return false
             }

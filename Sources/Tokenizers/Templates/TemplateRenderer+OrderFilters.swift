@@ -1,5 +1,6 @@
 extension TemplateRenderer {
     /// Filters that compare elements, nil if `name` is none of them.
+    @inline(never)
     func orderFilter(
         _ name: String, _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue? {
@@ -56,7 +57,9 @@ extension TemplateRenderer {
                 hasMissing = true
                 continue
             }
-            guard let key = TemplateKey(key) else { throw failure("lists and mappings cannot be told apart by 'unique'") }
+            guard let key = try self.key(key) else {
+                throw failure("lists and mappings cannot be told apart by 'unique'")
+            }
             if seen.insert(key).inserted { kept.append(element) }
         }
         return try list(kept)

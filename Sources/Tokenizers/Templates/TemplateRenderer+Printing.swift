@@ -21,7 +21,7 @@ extension TemplateRenderer {
         case .integer(let value): output.append(contentsOf: String(value).utf8)
         case .number(let value): output.append(contentsOf: pythonDescription(value).utf8)
         case .string(let text):
-            try reserve(bytes: output.count + text.count)
+            try check(bytes: output.count + text.count)
             try spend(bytes: text.count, factor: 8)
             quote(text, into: &output)
         case .list(let list):
@@ -47,12 +47,13 @@ extension TemplateRenderer {
         case .function: output.append(contentsOf: "<function>".utf8)
         case .object: output.append(contentsOf: "<object>".utf8)
         }
-        guard output.count <= limits.stringBytes else { throw exhausted("a string is longer than \(limits.stringBytes) bytes") }
+        guard output.count <= limits.stringBytes else { throw tooLong }
     }
 
     private func quote(_ text: TemplateText, into output: inout [UInt8]) {
         let single = UInt8(ascii: "'")
-        let quote = text.bytes.contains(single) && !text.bytes.contains(UInt8(ascii: "\"")) ? UInt8(ascii: "\"") : single
+        let quote =
+            text.bytes.contains(single) && !text.bytes.contains(UInt8(ascii: "\"")) ? UInt8(ascii: "\"") : single
         output.append(quote)
         for scalar in text.scalars {
             switch scalar {
@@ -65,7 +66,8 @@ extension TemplateRenderer {
             default:
                 let (letter, digits) = scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x1_0000 ? ("u", 4) : ("U", 8)
                 let code = String(scalar.value, radix: 16)
-                output.append(contentsOf: ("\\" + letter + String(repeating: "0", count: digits - code.utf8.count) + code).utf8)
+                output.append(
+                    contentsOf: ("\\" + letter + String(repeating: "0", count: digits - code.utf8.count) + code).utf8)
             }
         }
         output.append(quote)
@@ -111,6 +113,8 @@ func pythonDescription(_ value: Double) -> String {
         return sign + String(digits[0]) + rest + "e" + (power < 0 ? "-" : "+") + powerDigits
     }
     if exponent <= 0 { return sign + "0." + String(repeating: "0", count: -exponent) + String(digits) }
-    if exponent >= digits.count { return sign + String(digits) + String(repeating: "0", count: exponent - digits.count) + ".0" }
+    if exponent >= digits.count {
+        return sign + String(digits) + String(repeating: "0", count: exponent - digits.count) + ".0"
+    }
     return sign + String(digits[..<exponent]) + "." + String(digits[exponent...])
 }

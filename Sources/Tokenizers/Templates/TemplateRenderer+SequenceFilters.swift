@@ -1,5 +1,6 @@
 extension TemplateRenderer {
     /// Filters over sequences, nil if `name` is none of them.
+    @inline(never)
     func sequenceFilter(
         _ name: String, _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue? {
@@ -71,7 +72,7 @@ extension TemplateRenderer {
             let text = try text(part)
             try spend(bytes: text.count + separator.count)
             guard output.count + text.count + separator.count <= limits.stringBytes else {
-                throw exhausted("a string is longer than \(limits.stringBytes) bytes")
+                throw tooLong
             }
             if place > 0 { output.append(separator) }
             output.append(text)
@@ -84,6 +85,7 @@ extension TemplateRenderer {
         _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue {
         let values = try bind(arguments, "linecount", "fill_with")
+        guard values[0]?.integer != nil else { throw failure("'batch' needs a number of elements") }
         let size = try integer(values[0], else: 0)
         var batches: [TemplateValue] = []
         var batch: [TemplateValue] = []

@@ -41,6 +41,7 @@ extension TemplateRenderer {
     ) throws(TemplateError) -> TemplateValue {
         if case .integer = attribute { return try item(attribute, of: value) }
         var result = value
+        try spend(bytes: try string(attribute).count)
         for part in try string(attribute).string.split(separator: ".", omittingEmptySubsequences: false) {
             let key = Int(part).map(TemplateValue.integer) ?? .plain(String(part))
             result = try item(key, of: result)

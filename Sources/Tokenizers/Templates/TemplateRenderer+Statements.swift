@@ -14,42 +14,88 @@ extension TemplateRenderer {
                 try write(text)
                 continue
             }
-            let flow = try nested { () throws(TemplateError) in try run(statement.kind, scope) }
+            let flow = try runOne(statement.kind, scope)
             if flow != .normal { return flow }
         }
         return .normal
     }
 
-    private func run(_ statement: TemplateStatement.Kind, _ scope: TemplateScope) throws(TemplateError) -> Flow {
+    // As with expressions, small functions keep the frames small.
+
+    private func runOne(_ statement: TemplateStatement.Kind, _ scope: TemplateScope) throws(TemplateError) -> Flow {
+        try enter()
+        defer { leave() }
         switch statement {
         case .text(let text): try write(text)
-        case .print(let expression): try write(try text(try value(expression, scope)))
-        case .conditional(let branches, let otherwise):
-            for branch in branches where try value(branch.test, scope).isTrue { return try run(branch.body, scope) }
-            return try run(otherwise, scope)
-        case .loop(let loop): try run(loop, over: try value(loop.sequence, scope), nesting: 0, scope)
-        case .set(let target, let expression): try assign(try value(expression, scope), to: target, scope)
+        case .print(let expression): try print(expression, scope)
+        case .conditional(let branches, let otherwise): return try run(try branch(branches, scope) ?? otherwise, scope)
+        case .loop(let loop): try start(loop, scope)
+        case .set(let target, let expression): try set(target, to: expression, scope)
         case .setBlock(let target, let filters, let body):
-            let written = try captured { () throws(TemplateError) in
-                _ = try run(body, TemplateScope(parent: scope))
-            }
-            try assign(try apply(filters, to: .string(written), scope), to: target, scope)
+            try assign(try filtered(body, filters, scope), to: target, scope)
         case .macro(let name, let macro): scope.set(name, closure(macro, scope))
-        case .call(let expression, let caller): try write(try text(try call(expression, with: caller, scope)))
-        case .filterBlock(let filters, let body):
-            let written = try captured { () throws(TemplateError) in
-                _ = try run(body, TemplateScope(parent: scope))
-            }
-            try write(try text(try apply(filters, to: .string(written), scope)))
-        case .with(let values, let body):
-            let inner = TemplateScope(parent: scope)
-            for (target, expression) in values { try assign(try value(expression, scope), to: target, inner) }
-            return try run(body, inner)
+        case .call(let expression, let caller): try print(expression, calledBy: caller, scope)
+        case .filterBlock(let filters, let body): try write(try text(try filtered(body, filters, scope)))
+        case .with(let values, let body): return try run(body, try inner(values, scope))
         case .scope(let body): return try run(body, TemplateScope(parent: scope))
         case .breakLoop: return .breakLoop
         case .continueLoop: return .continueLoop
         }
         return .normal
+    }
+
+    @inline(never)
+    private func print(_ expression: TemplateExpression, _ scope: TemplateScope) throws(TemplateError) {
+        try write(try text(try value(expression, scope)))
+    }
+
+    @inline(never)
+    private func print(
+        _ expression: TemplateExpression, calledBy macro: TemplateMacro, _ scope: TemplateScope
+    ) throws(TemplateError) {
+        try write(try text(try call(expression, with: macro, scope)))
+    }
+
+    /// The body of the first branch whose test holds.
+    @inline(never)
+    private func branch(
+        _ branches: [(test: TemplateExpression, body: [TemplateStatement])], _ scope: TemplateScope
+    ) throws(TemplateError) -> [TemplateStatement]? {
+        for branch in branches where try value(branch.test, scope).isTrue { return branch.body }
+        return nil
+    }
+
+    @inline(never)
+    private func start(_ loop: TemplateLoop, _ scope: TemplateScope) throws(TemplateError) {
+        try run(loop, over: try value(loop.sequence, scope), nesting: 0, scope)
+    }
+
+    @inline(never)
+    private func set(
+        _ target: TemplateTarget, to expression: TemplateExpression, _ scope: TemplateScope
+    ) throws(TemplateError) {
+        try assign(try value(expression, scope), to: target, scope)
+    }
+
+    /// What `body` writes, through `filters`.
+    @inline(never)
+    private func filtered(
+        _ body: [TemplateStatement], _ filters: [TemplatePostfix], _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        let written = try captured { () throws(TemplateError) in
+            _ = try run(body, TemplateScope(parent: scope))
+        }
+        return try apply(filters, to: .string(written), scope)
+    }
+
+    /// The scope of a `with` block.
+    @inline(never)
+    private func inner(
+        _ values: [(target: TemplateTarget, value: TemplateExpression)], _ scope: TemplateScope
+    ) throws(TemplateError) -> TemplateScope {
+        let inner = TemplateScope(parent: scope)
+        for (target, expression) in values { try assign(try value(expression, scope), to: target, inner) }
+        return inner
     }
 
     func assign(_ value: TemplateValue, to target: TemplateTarget, _ scope: TemplateScope) throws(TemplateError) {
@@ -81,15 +127,7 @@ extension TemplateRenderer {
         _ loop: TemplateLoop, over sequence: TemplateValue, nesting: Int, _ scope: TemplateScope
     ) throws(TemplateError) {
         var elements = try elements(of: sequence)
-        if let filter = loop.filter {
-            var kept: [TemplateValue] = []
-            for element in elements {
-                let inner = TemplateScope(parent: scope)
-                try assign(element, to: loop.target, inner)
-                if try value(filter, inner).isTrue { kept.append(element) }
-            }
-            elements = kept
-        }
+        if let filter = loop.filter { elements = try kept(elements, by: filter, of: loop, scope) }
         guard !elements.isEmpty else {
             _ = try run(loop.otherwise, TemplateScope(parent: scope))
             return
@@ -103,5 +141,18 @@ extension TemplateRenderer {
             try assign(element, to: loop.target, inner)
             if try run(loop.body, inner) == .breakLoop { break }
         }
+    }
+
+    @inline(never)
+    private func kept(
+        _ elements: [TemplateValue], by filter: TemplateExpression, of loop: TemplateLoop, _ scope: TemplateScope
+    ) throws(TemplateError) -> [TemplateValue] {
+        var kept: [TemplateValue] = []
+        for element in elements {
+            let inner = TemplateScope(parent: scope)
+            try assign(element, to: loop.target, inner)
+            if try value(filter, inner).isTrue { kept.append(element) }
+        }
+        return kept
     }
 }

@@ -17,8 +17,7 @@ extension TemplateRenderer {
             return .string(text.trimmed(set, left: name != "rstrip", right: name != "lstrip"))
         case "split", "rsplit": return try split(text, fromRight: name == "rsplit", arguments)
         case "splitlines":
-            try spend(text.count / 8)
-            return try list(text.lines.map(TemplateValue.string))
+            return try list(text, text.lineRanges)
         case "partition", "rpartition": return try partition(text, fromRight: name == "rpartition", arguments)
         case "startswith", "endswith": return try affix(text, atStart: name == "startswith", arguments)
         case "find", "rfind", "index", "rindex", "count": return try search(name, in: text, arguments)
@@ -29,7 +28,7 @@ extension TemplateRenderer {
         case "join":
             guard let sequence = try bind(arguments, "iterable")[0] else { throw failure("'join' needs a list") }
             let parts = try elements(of: sequence)
-            for case let part in parts { _ = try string(part) }
+            for part in parts { _ = try string(part) }
             return .string(try joined(parts, text))
         case "format": return .string(try formatted(text, fields: arguments))
         case "zfill", "ljust", "rjust", "center": return .string(try padded(name, text, arguments))
@@ -52,7 +51,8 @@ extension TemplateRenderer {
         case "title": .string(text.titlecased)
         case "capitalize": .string(text.capitalized)
         case "swapcase": .string(text.caseSwapped)
-        case "isdigit": .bool(text.allScalars { $0.properties.numericType == .decimal || $0.properties.numericType == .digit })
+        case "isdigit":
+            .bool(text.allScalars { $0.properties.numericType == .decimal || $0.properties.numericType == .digit })
         case "isdecimal": .bool(text.allScalars { $0.properties.numericType == .decimal })
         case "isnumeric": .bool(text.allScalars { $0.properties.numericType != nil })
         case "isalpha": .bool(text.allScalars(isLetter))
@@ -78,12 +78,18 @@ extension TemplateRenderer {
         let limit = most < 0 ? Int.max : most
         guard let separator = try given(values[0]).map(string) else {
             try spend(bytes: text.count, factor: 4)
-            return try list(text.words(limit: limit, fromRight: fromRight).map(TemplateValue.string))
+            return try list(text, text.wordRanges(limit: limit, fromRight: fromRight))
         }
         guard !separator.isEmpty else { throw failure("the separator is empty") }
         let places = fromRight ? text.lastPlaces(of: separator, limit: limit) : text.places(of: separator, limit: limit)
         try spend(places.count)
         return try list(text.parts(between: places, width: separator.count).map(TemplateValue.string))
+    }
+
+    /// The parts of `text` in `ranges`, counted before they are cut out.
+    private func list(_ text: TemplateText, _ ranges: [Range<Int>]) throws(TemplateError) -> TemplateValue {
+        try spend(ranges.count)
+        return try list(ranges.map { .string(text[$0]) })
     }
 
     private func partition(
@@ -98,7 +104,8 @@ extension TemplateRenderer {
             return try list(parts.map(TemplateValue.string), kind: .tuple)
         }
         let end = place + separator.count
-        return try list([text[0..<place], text[place..<end], text[end..<text.count]].map(TemplateValue.string), kind: .tuple)
+        return try list(
+            [text[0..<place], text[place..<end], text[end..<text.count]].map(TemplateValue.string), kind: .tuple)
     }
 
     private func affix(
@@ -157,12 +164,14 @@ extension TemplateRenderer {
         let values = try bind(arguments, "width", "fill")
         let fill = try values[1].map(string) ?? TemplateText(name == "zfill" ? "0" : " ", isMarkup: false)
         guard fill.scalarCount == 1 else { throw failure("one character is needed to fill up with") }
-        let missing = max(0, try integer(values[0], else: 0).subtractingReportingOverflow(text.scalarCount).partialValue)
+        let missing = max(
+            0, try integer(values[0], else: 0).subtractingReportingOverflow(text.scalarCount).partialValue)
         // Python puts the odd one left of an even text in an odd width; the sum decides.
         let width = missing &+ text.scalarCount
         let left = name == "ljust" ? 0 : name == "center" ? missing / 2 + (missing & width & 1) : missing
         var result = try repeated(fill, left)
-        let isSigned = name == "zfill" && (text.bytes.first == UInt8(ascii: "-") || text.bytes.first == UInt8(ascii: "+"))
+        let isSigned =
+            name == "zfill" && (text.bytes.first == UInt8(ascii: "-") || text.bytes.first == UInt8(ascii: "+"))
         if isSigned { result = text[0..<1] + result }
         result.append(text, (isSigned ? 1 : 0)..<text.count)
         result.append(try repeated(fill, missing - left))

@@ -1,5 +1,6 @@
 extension TemplateRenderer {
     /// Filters that make text, nil if `name` is none of them.
+    @inline(never)
     func textFilter(
         _ name: String, _ value: TemplateValue, _ arguments: TemplateCallArguments
     ) throws(TemplateError) -> TemplateValue? {
@@ -33,7 +34,7 @@ extension TemplateRenderer {
         case "format":
             guard arguments.named.isEmpty else {
                 var builder = TemplateDictionaryBuilder()
-                for (name, value) in arguments.named { _ = builder.set(.plain(name), value) }
+                for (name, value) in arguments.named { try set(.plain(name), value, in: &builder) }
                 return .string(try formatted(try text(value), printf: try dictionary(builder)))
             }
             return .string(try formatted(try text(value), printf: try list(arguments.positional, kind: .tuple)))
@@ -86,18 +87,18 @@ extension TemplateRenderer {
         let isBlank = values[2]?.isTrue ?? false
         let lineBreak = TemplateText("\n", isMarkup: false)
         try spend(bytes: text.count, factor: 2)
+        let ended = text + lineBreak
+        let lines = ended.lineRanges
+        try spend(lines.count)
         var result = isFirst ? indent : TemplateText()
-        for (place, line) in (text + lineBreak).lines.enumerated() {
-            try spend()
-            try reserve(bytes: result.count + indent.count + line.count + 1 - result.count)
-            guard result.count + indent.count + line.count < limits.stringBytes else {
-                throw exhausted("a string is longer than \(limits.stringBytes) bytes")
-            }
+        for (place, line) in lines.enumerated() {
+            try spend(bytes: indent.count)
+            guard result.count + indent.count + line.count < limits.stringBytes else { throw tooLong }
             if place > 0 {
                 result.append(lineBreak)
                 if isBlank || !line.isEmpty { result.append(indent) }
             }
-            result.append(line)
+            result.append(ended, line)
         }
         return result
     }
@@ -115,7 +116,8 @@ extension TemplateRenderer {
         guard length >= 0, leeway >= 0, !kept.overflow, kept.partialValue >= 0 else {
             throw failure("'truncate' needs a length of at least its end")
         }
-        guard offsets.count - 1 > length.addingReportingOverflow(leeway).partialValue, leeway <= 1 << 32, length <= 1 << 32
+        guard offsets.count - 1 > length.addingReportingOverflow(leeway).partialValue, leeway <= 1 << 32,
+            length <= 1 << 32
         else { return text }
         var cut = text[0..<offsets[kept.partialValue]]
         if values[1]?.isTrue != true, let space = cut.bytes.lastIndex(of: 0x20) { cut = cut[0..<space] }
@@ -134,11 +136,13 @@ extension TemplateRenderer {
         }
         kept.append(text, start..<text.count)
         var joined = TemplateText()
-        for (place, word) in kept.words().enumerated() {
+        for (place, word) in kept.wordRanges().enumerated() {
             if place > 0 { joined.append(TemplateText(" ", isMarkup: false)) }
-            joined.append(word)
+            joined.append(kept, word)
         }
-        for (entity, character) in [("&lt;", "<"), ("&gt;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&quot;", "\""), ("&amp;", "&")] {
+        for (entity, character) in [
+            ("&lt;", "<"), ("&gt;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&quot;", "\""), ("&amp;", "&"),
+        ] {
             let (old, new) = (TemplateText(entity, isMarkup: false), TemplateText(character, isMarkup: false))
             joined = joined.replacing(old, with: new, limit: .max)
         }
@@ -160,7 +164,7 @@ extension TemplateRenderer {
             output.append(try percentEncoded(try text(parts[0]), isQuery: true))
             output.append(TemplateText("=", isMarkup: false))
             output.append(try percentEncoded(try text(parts[1]), isQuery: true))
-            try reserve(bytes: output.count)
+            try check(bytes: output.count)
         }
         return output
     }

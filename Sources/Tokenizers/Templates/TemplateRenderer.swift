@@ -81,6 +81,7 @@ final class TemplateRenderer {
 
     func failure(_ reason: String) -> TemplateError { .failed(line: line, reason: reason) }
     func exhausted(_ reason: String) -> TemplateError { .limit(line: line, reason: reason) }
+    var tooLong: TemplateError { exhausted("a string is longer than \(limits.stringBytes) bytes") }
     private var tooDeep: TemplateError { exhausted("values are nested more than \(limits.valueDepth) levels deep") }
 
     /// Counts `count` steps.
@@ -100,26 +101,33 @@ final class TemplateRenderer {
         work = sum
     }
 
-    /// Checks the length of a string before it is built.
+    /// Checks the length of a string that grows.
+    func check(bytes: Int) throws(TemplateError) {
+        guard bytes <= limits.stringBytes else { throw tooLong }
+    }
+
+    /// Checks and counts the length of a string before it is built.
     func reserve(bytes: Int) throws(TemplateError) {
-        guard bytes <= limits.stringBytes else { throw exhausted("a string is longer than \(limits.stringBytes) bytes") }
+        try check(bytes: bytes)
         try spend(bytes: bytes)
     }
 
-    /// Runs `body` one level deeper.
-    func nested<Result>(_ body: () throws(TemplateError) -> Result) throws(TemplateError) -> Result {
+    /// Goes one level deeper; what recurs calls this first and ``leave()`` in the end.
+    func enter() throws(TemplateError) {
         try spend()
         nesting += 1
-        defer { nesting -= 1 }
         guard nesting <= limits.nesting else { throw exhausted("more than \(limits.nesting) levels of nesting") }
-        return try body()
     }
+
+    func leave() { nesting -= 1 }
 
     /// Runs a macro's or a recursive loop's body and gives what it writes.
     func called(_ body: () throws(TemplateError) -> Void) throws(TemplateError) -> TemplateText {
         callDepth += 1
         defer { callDepth -= 1 }
-        guard callDepth <= limits.callDepth else { throw exhausted("more than \(limits.callDepth) calls inside each other") }
+        guard callDepth <= limits.callDepth else {
+            throw exhausted("more than \(limits.callDepth) calls inside each other")
+        }
         return try captured(body)
     }
 
@@ -142,6 +150,20 @@ final class TemplateRenderer {
     }
 
     // MARK: values
+
+    /// The key that `value` is, nil if it cannot be one; counts the bytes that are hashed.
+    func key(_ value: TemplateValue) throws(TemplateError) -> TemplateKey? {
+        if case .string(let text) = value { try spend(bytes: text.count) }
+        return TemplateKey(value)
+    }
+
+    /// Sets an entry of a mapping.
+    func set(
+        _ key: TemplateValue, _ value: TemplateValue, in builder: inout TemplateDictionaryBuilder
+    ) throws(TemplateError) {
+        guard let place = try self.key(key) else { throw failure("a value of type \(key.typeName) cannot be a key") }
+        builder.set(place, key, value)
+    }
 
     func list(_ elements: [TemplateValue], kind: TemplateList.Kind = .list) throws(TemplateError) -> TemplateValue {
         try spend(elements.count)

@@ -14,10 +14,12 @@ extension TemplateText {
     }
 
     /// The lower case of one character; `all` may be empty where there is no capital sigma.
-    private static func lowercase(_ scalar: Unicode.Scalar, at index: Int, in all: [Unicode.Scalar]) -> String {
+    private static func lowercase(
+        _ scalar: Unicode.Scalar, at index: Int, in all: [Unicode.Scalar], from start: Int = 0
+    ) -> String {
         guard scalar == "\u{3A3}", !all.isEmpty else { return scalar.properties.lowercaseMapping }
         // The final form of sigma (The Unicode Standard 16.0, table 3-17).
-        let before = all[..<index].last { !$0.properties.isCaseIgnorable }
+        let before = all[start..<index].last { !$0.properties.isCaseIgnorable }
         let after = all[(index + 1)...].first { !$0.properties.isCaseIgnorable }
         return before?.isCasedLetter == true && after?.isCasedLetter != true ? "\u{3C2}" : "\u{3C3}"
     }
@@ -41,12 +43,14 @@ extension TemplateText {
     /// Every word capitalised, where words begin behind white space and `-({[<`, as Jinja's `title` filter.
     var wordsCapitalized: TemplateText {
         let all = scalars
-        var isFirst = true
+        var start = 0
         return mapping { index, scalar in
-            let separates = isPythonSpace(scalar) || "-({[<".unicodeScalars.contains(scalar)
-            defer { isFirst = separates }
-            if separates { return String(Character(scalar)) }
-            return isFirst ? scalar.properties.uppercaseMapping : Self.lowercase(scalar, at: index, in: all)
+            if isPythonSpace(scalar) || "-({[<".unicodeScalars.contains(scalar) {
+                start = index + 1
+                return String(Character(scalar))
+            }
+            if index == start { return scalar.properties.uppercaseMapping }
+            return Self.lowercase(scalar, at: index, in: all, from: start + 1)
         }
     }
 

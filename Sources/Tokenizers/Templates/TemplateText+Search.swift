@@ -115,8 +115,8 @@ extension TemplateText {
         return self[start..<end]
     }
 
-    /// The words between white space; after `limit` cuts, from the left or the right, the rest stays whole.
-    func words(limit: Int = .max, fromRight: Bool = false) -> [TemplateText] {
+    /// Where the words between white space stand; after `limit` cuts, from the left or the right, the rest stays whole.
+    func wordRanges(limit: Int = .max, fromRight: Bool = false) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         var place = 0
         var start: Int?
@@ -131,19 +131,17 @@ extension TemplateText {
             place = next
         }
         if let first = start { ranges.append(first..<count) }
-        guard ranges.count > limit else { return ranges.map { self[$0] } }
+        guard ranges.count > limit else { return ranges }
         if fromRight {
             let kept = ranges.count - limit
-            let rest = self[0..<ranges[kept - 1].upperBound].trimmed(nil, right: false)
-            return [rest] + ranges[kept...].map { self[$0] }
+            return [0..<ranges[kept - 1].upperBound] + ranges[kept...]
         }
-        let rest = self[ranges[limit].lowerBound..<count].trimmed(nil, left: false)
-        return ranges[..<limit].map { self[$0] } + [rest]
+        return ranges[..<limit] + [ranges[limit].lowerBound..<count]
     }
 
-    /// The lines without their ends, as Python's `splitlines` cuts them.
-    var lines: [TemplateText] {
-        var lines: [TemplateText] = []
+    /// Where the lines stand without their ends, as Python's `splitlines` cuts them.
+    var lineRanges: [Range<Int>] {
+        var lines: [Range<Int>] = []
         var start = 0
         var place = 0
         while place < count {
@@ -151,13 +149,13 @@ extension TemplateText {
             let next = place + UTF8Text.length(lead: bytes[place])
             switch code {
             case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029:
-                lines.append(self[start..<place])
+                lines.append(start..<place)
                 start = code == 0x0D && next < count && bytes[next] == 0x0A ? next + 1 : next
                 place = start
             default: place = next
             }
         }
-        if start < count { lines.append(self[start..<count]) }
+        if start < count { lines.append(start..<count) }
         return lines
     }
 }

@@ -216,27 +216,43 @@ final class TemplateJoiner {
 
 /// The variables of a block, by the numbers of their names.
 final class TemplateScope {
-    private(set) var entries: [(name: Int, value: TemplateValue)] = []
+    private var entries: [(name: Int, value: TemplateValue)] = []
+    /// Places by name, kept only where a linear search would be slow.
+    private var places: [Int: Int] = [:]
     private let parent: TemplateScope?
 
+    private static let linearEntries = 16
+
     init(parent: TemplateScope?) { self.parent = parent }
+
+    private func place(of name: Int) -> Int? {
+        entries.count > Self.linearEntries ? places[name] : entries.firstIndex { $0.name == name }
+    }
 
     subscript(name: Int) -> TemplateValue? {
         var scope: TemplateScope? = self
         while let current = scope {
-            if let entry = current.entries.last(where: { $0.name == name }) { return entry.value }
+            if let place = current.place(of: name) { return current.entries[place].value }
             scope = current.parent
         }
         return nil
     }
 
     func set(_ name: Int, _ value: TemplateValue) {
-        if let place = entries.lastIndex(where: { $0.name == name }) {
+        if let place = place(of: name) {
             entries[place].value = value
-        } else {
-            entries.append((name, value))
+            return
+        }
+        entries.append((name, value))
+        if entries.count == Self.linearEntries + 1 {
+            for (place, entry) in entries.enumerated() { places[entry.name] = place }
+        } else if entries.count > Self.linearEntries {
+            places[name] = entries.count - 1
         }
     }
 
-    func removeAll() { entries = [] }
+    func removeAll() {
+        entries = []
+        places = [:]
+    }
 }

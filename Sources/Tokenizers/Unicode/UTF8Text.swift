@@ -11,7 +11,9 @@ enum UTF8Text {
         if lead < 0x80 { return UInt32(lead) }
         let count = length(lead: lead)
         var code = UInt32(lead) & (0x7F >> UInt32(count))
-        for offset in 1..<count where place + offset < bytes.count { code = code << 6 | UInt32(bytes[place + offset] & 0x3F) }
+        for offset in 1..<count where place + offset < bytes.count {
+            code = code << 6 | UInt32(bytes[place + offset] & 0x3F)
+        }
         return code
     }
 

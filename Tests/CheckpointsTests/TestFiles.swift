@@ -1,0 +1,65 @@
+import Checkpoints
+import Foundation
+import Testing
+
+/// Where tests find and put files.
+enum TestFiles {
+    static let golden = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Fixtures/golden")
+
+    static func bytes(_ url: URL) throws -> [UInt8] { Array(try Data(contentsOf: url)) }
+
+    /// Calls `body` with a fresh folder that is removed afterwards.
+    static func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "hybrie-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        return try body(folder)
+    }
+
+    static func write(_ bytes: [UInt8], _ name: String, in folder: URL) throws -> String {
+        let url = folder.appending(path: name)
+        try Data(bytes).write(to: url)
+        return url.path(percentEncoded: false)
+    }
+
+    static func write(_ text: String, _ name: String, in folder: URL) throws {
+        _ = try write(Array(text.utf8), name, in: folder)
+    }
+}
+
+/// Expects a ``CheckpointError`` whose text contains all `parts`.
+func expectFault(
+    _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
+) {
+    do {
+        try body()
+        Issue.record("nothing was thrown", sourceLocation: sourceLocation)
+    } catch let error as CheckpointError {
+        for part in parts {
+            #expect("\(error)".contains(part), "\(error)", sourceLocation: sourceLocation)
+        }
+    } catch {
+        Issue.record("\(error)", sourceLocation: sourceLocation)
+    }
+}
+
+/// A generator with a printed seed; `HYBRIE_SEED` replays one.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ test: String) {
+        let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) }
+        state = seed ?? UInt64.random(in: 0...UInt64.max)
+        print("\(test): HYBRIE_SEED=\(state)")
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood 2014).
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
