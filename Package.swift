@@ -32,10 +32,13 @@ let package = Package(
         .target(name: "Checkpoints", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: strict),
         .target(name: "Tokenizers", dependencies: ["OrderedJSON"], swiftSettings: strict),
         .target(
-            name: "Generation", dependencies: ["Checkpoints", "LanguageModels", "OrderedJSON", "Tensors", "Tokenizers"],
+            name: "Generation",
+            dependencies: ["Checkpoints", "LanguageModels", "OrderedJSON", "Tensors", "Tokenizers"],
             swiftSettings: settings),
         .target(name: "LanguageModels", dependencies: ["Checkpoints", "Tensors"], swiftSettings: settings),
-        .target(name: "ModelStore", swiftSettings: settings),
+        .target(
+            name: "ModelStore", dependencies: ["OrderedJSON", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: settings),
         .target(
             name: "Providers",
             dependencies: [
@@ -62,7 +65,8 @@ let package = Package(
         .executableTarget(
             name: "hybrie",
             dependencies: [
-                "API", "Checkpoints", "Generation", "LanguageModels", "ModelStore", "OrderedJSON", "Providers", "Tensors", "Tokenizers",
+                "API", "Checkpoints", "Generation", "LanguageModels", "ModelStore", "OrderedJSON", "Providers",
+                "Tensors", "Tokenizers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -76,7 +80,8 @@ let package = Package(
             dependencies: ["Generation", "LanguageModels", "Checkpoints", "OrderedJSON", "Tensors", "Tokenizers"],
             swiftSettings: settings),
         .testTarget(
-            name: "LanguageModelsTests", dependencies: ["LanguageModels", "OrderedJSON", "Checkpoints", "Tensors"], swiftSettings: settings),
+            name: "LanguageModelsTests", dependencies: ["LanguageModels", "OrderedJSON", "Checkpoints", "Tensors"],
+            swiftSettings: settings),
         .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"], swiftSettings: settings),
     ]
 )

@@ -61,7 +61,9 @@ struct ChatRun: Sendable {
                 held.append(report)
                 let pieces = parser.append(text)
                 guard !pieces.isEmpty else { continue }
-                if pieces.allSatisfy({ if case .reasoning = $0 { true } else { false } }) { reasoningTokens += held.count }
+                if pieces.allSatisfy({ if case .reasoning = $0 { true } else { false } }) {
+                    reasoningTokens += held.count
+                }
                 emit(.pieces(choice: choice, pieces, reports: held))
                 held = []
             case .finished(let reason, let text, let usage):

@@ -7,7 +7,9 @@ enum Choices {
     /// Throwing out of `body`, or cancelling, stops the sequences.
     static func run<Event: Sendable>(
         _ streams: [AsyncStream<GenerationEvent>],
-        follow: @escaping @Sendable (AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @Sendable (Event) -> Void) async -> Void,
+        follow:
+            @escaping @Sendable (AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @Sendable (Event) -> Void) async
+            -> Void,
         _ body: (Event) async throws -> Void
     ) async throws {
         let (events, continuation) = AsyncStream<Event>.makeStream()

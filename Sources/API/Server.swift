@@ -58,7 +58,8 @@ public struct Server: Service {
             server: .http1(
                 configuration: .init(
                     idleTimeout: .seconds(60),
-                    httpDecoderConfiguration: .init(maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 256))),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 256))),
             configuration: .init(address: .hostname(options.host, port: options.port), serverName: "hybrie"),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
             logger: logger
@@ -89,12 +90,15 @@ struct ServerState: Sendable {
             throw Self.tooLarge
         }
         let value = try JSONValue(parsing: Array(buffer.readableBytesView), limits: .request)
-        guard let object = value.object else { throw APIError.invalid("the body must be a JSON object, not \(value.kind)") }
+        guard let object = value.object else {
+            throw APIError.invalid("the body must be a JSON object, not \(value.kind)")
+        }
         return object
     }
 
     private static let tooLarge = APIError(
-        status: .contentTooLarge, message: "the body may have \(RequestLimits.bodyBytes >> 20) MiB", type: "invalid_request_error")
+        status: .contentTooLarge, message: "the body may have \(RequestLimits.bodyBytes >> 20) MiB",
+        type: "invalid_request_error")
 
     /// The model that a request names, if policy lets it run here.
     func model(for object: JSONObject, _ request: Request) async throws -> LoadedModel {
@@ -109,7 +113,9 @@ struct ServerState: Sendable {
     func headers(unused: [String]) -> HTTPFields {
         var headers: HTTPFields = [.selectedMode: "local", .selectedBackend: "local"]
         // Names from outside go into a header only if they can't break it.
-        let names = unused.prefix(32).filter { $0.utf8.count <= 64 && $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2C } }
+        let names = unused.prefix(32).filter {
+            $0.utf8.count <= 64 && $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2C }
+        }
         if !unused.isEmpty { headers[.warnings] = "ignored: \(names.joined(separator: ", "))" }
         return headers
     }

@@ -21,7 +21,9 @@ final class WeightLoader {
 
     /// A matrix with its bias, if there is a tensor for one.
     func projection(_ name: String) throws -> Projection {
-        let bias = checkpoint.optionalTensor("\(name).bias").map { device.tensor($0.floats(), shape: [$0.elementCount]) }
+        let bias = checkpoint.optionalTensor("\(name).bias").map {
+            device.tensor($0.floats(), shape: [$0.elementCount])
+        }
         return Projection(try matrix("\(name).weight"), bias: bias)
     }
 

@@ -6,7 +6,10 @@ struct ModelName: Sendable {
 
     /// - Throws: ``StoreError/badName(_:reason:)``.
     init(_ text: String) throws(StoreError) {
-        func fault(_ reason: String) -> StoreError { .badName(String(text.unicodeScalars.filter { $0.value >= 0x20 }.prefix(64).map(Character.init)), reason: reason) }
+        func fault(_ reason: String) -> StoreError {
+            .badName(
+                String(text.unicodeScalars.filter { $0.value >= 0x20 }.prefix(64).map(Character.init)), reason: reason)
+        }
         guard !text.isEmpty else { throw fault("is empty") }
         guard text.utf8.count <= 200 else { throw fault("is longer than 200 bytes") }
         guard !text.hasPrefix("."), !text.hasPrefix("-") else { throw fault("begins with '.' or '-'") }

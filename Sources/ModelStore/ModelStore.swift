@@ -16,7 +16,9 @@ public struct ModelStore: Sendable {
     /// - Throws: ``StoreError/unreadable(_:)`` if the folder is there but can't be read.
     public func models() throws(StoreError) -> [StoredModel] {
         guard FileManager.default.fileExists(atPath: folder) else { return [] }
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { throw .unreadable("models") }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            throw .unreadable("models")
+        }
         return names.sorted().compactMap(model(inEntry:))
     }
 
@@ -27,7 +29,9 @@ public struct ModelStore: Sendable {
 
     private func model(inEntry entry: String) -> StoredModel? {
         let path = "\(folder)/\(entry)"
-        guard !entry.hasPrefix("."), let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
+        guard !entry.hasPrefix("."), let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
+            return nil
+        }
         let date = attributes[.modificationDate] as? Date ?? Date(timeIntervalSince1970: 0)
         switch attributes[.type] as? FileAttributeType {
         case .typeRegular? where entry.hasSuffix(".gguf"):

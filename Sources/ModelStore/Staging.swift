@@ -23,7 +23,8 @@ struct Staging {
     func copy(_ source: String, isFolder: Bool) throws(StoreError) {
         let files = isFolder ? ((try? FileManager.default.contentsOfDirectory(atPath: source)) ?? []).sorted() : [""]
         let sizes = files.map { file in
-            ((try? FileManager.default.attributesOfItem(atPath: file.isEmpty ? source : "\(source)/\(file)"))?[.size] as? Int) ?? 0
+            ((try? FileManager.default.attributesOfItem(atPath: file.isEmpty ? source : "\(source)/\(file)"))?[.size]
+                as? Int) ?? 0
         }
         try FreeSpace.require(sizes.reduce(0, +), at: (path as NSString).deletingLastPathComponent)
         do {
@@ -32,12 +33,15 @@ struct Staging {
                 let from = file.isEmpty ? source : "\(source)/\(file)"
                 let resolved = (from as NSString).resolvingSymlinksInPath
                 var isInnerFolder: ObjCBool = false
-                guard FileManager.default.fileExists(atPath: resolved, isDirectory: &isInnerFolder), !isInnerFolder.boolValue else { continue }
+                guard FileManager.default.fileExists(atPath: resolved, isDirectory: &isInnerFolder),
+                    !isInnerFolder.boolValue
+                else { continue }
                 try FileManager.default.copyItem(atPath: resolved, toPath: file.isEmpty ? path : "\(path)/\(file)")
             }
         } catch {
             discard()
-            throw .failed(operation: "copy", name: (source as NSString).lastPathComponent, reason: error.localizedDescription)
+            throw .failed(
+                operation: "copy", name: (source as NSString).lastPathComponent, reason: error.localizedDescription)
         }
     }
 
@@ -71,7 +75,8 @@ enum FreeSpace {
 
     /// - Throws: ``StoreError/noSpace(needed:free:)`` with both figures.
     static func require(_ bytes: Int, at folder: String) throws(StoreError) {
-        guard let free = (try? FileManager.default.attributesOfFileSystem(forPath: folder))?[.systemFreeSize] as? Int else { return }
+        guard let free = (try? FileManager.default.attributesOfFileSystem(forPath: folder))?[.systemFreeSize] as? Int
+        else { return }
         guard bytes <= free - reserveBytes else { throw .noSpace(needed: bytes + reserveBytes, free: free) }
     }
 }

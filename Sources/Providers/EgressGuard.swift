@@ -1,7 +1,8 @@
-public import AsyncHTTPClient
+import AsyncHTTPClient
 import Foundation
 import Logging
-public import NIOCore
+public import ModelStore
+import NIOCore
 import NIOHTTP1
 
 /// The one door through which this process opens connections to others: it owns the HTTP client, and asks the policy
@@ -26,18 +27,46 @@ public final class EgressGuard: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    /// Sends `request` if the policy permits what it is for.
-    /// - Parameter timeout: until the head of the answer.
-    /// - Throws: ``PolicyError/refused(_:rule:)``, or what the connection met with.
-    public func send(_ request: HTTPClientRequest, for purpose: Purpose, timeout: TimeAmount = .seconds(60)) async throws
-        -> HTTPClientResponse
-    {
+    /// The policy's answer to `purpose`.
+    /// - Throws: ``PolicyError/refused(_:rule:)`` with the rule's name.
+    public func check(_ purpose: Purpose) throws(PolicyError) {
         guard policy.permitsDownloads else {
-            throw PolicyError.refused("\(purpose.rawValue) from another machine", rule: "INFERENCE_ALLOWED_PROVIDERS=local")
+            throw .refused("\(purpose.rawValue) from another machine", rule: "INFERENCE_ALLOWED_PROVIDERS=local")
         }
-        return try await client.execute(request, timeout: timeout)
     }
 
     /// Closes all connections.
     public func shutdown() async throws { try await client.shutdown() }
+}
+
+extension EgressGuard: Transport {
+    /// Sends a request for weights or their manifests, if the policy permits downloads.
+    public func send(_ request: TransportRequest) async throws -> TransportResponse {
+        try check(.download)
+        var outgoing = HTTPClientRequest(url: request.url)
+        outgoing.method = .RAW(value: request.method)
+        for (name, value) in request.headers { outgoing.headers.add(name: name, value: value) }
+        let response = try await client.execute(outgoing, timeout: .hours(24))
+        var headers: [String: String] = [:]
+        for (name, value) in response.headers { headers[name.lowercased()] = value }
+        let pieces = BodyIterator(response.body)
+        return TransportResponse(
+            status: Int(response.status.code), headers: headers,
+            body: AsyncThrowingStream { try await pieces.next() })
+    }
+}
+
+/// Hands out a body's pieces one at a time, as they are asked for: nothing is read ahead of the disk.
+private actor BodyIterator {
+    private var iterator: HTTPClientResponse.Body.AsyncIterator
+
+    init(_ body: HTTPClientResponse.Body) { iterator = body.makeAsyncIterator() }
+
+    func next() async throws -> [UInt8]? {
+        // The stream asks again only after the last answer, so nobody else is at the iterator meanwhile.
+        nonisolated(unsafe) var taken = iterator
+        let piece = try await taken.next()
+        iterator = taken
+        return piece.map { Array($0.readableBytesView) }
+    }
 }

@@ -44,9 +44,13 @@ public struct InferencePolicy: Sendable, Equatable {
     public func check(_ mode: ExecutionMode) throws(PolicyError) {
         switch mode {
         case .local, .auto:
-            guard allowed.contains(.local) else { throw .refused("local inference", rule: "INFERENCE_ALLOWED_PROVIDERS") }
+            guard allowed.contains(.local) else {
+                throw .refused("local inference", rule: "INFERENCE_ALLOWED_PROVIDERS")
+            }
         case .hybrid:
-            guard allowed.contains(.hybrid) else { throw .refused("hybrid execution", rule: "INFERENCE_ALLOWED_PROVIDERS") }
+            guard allowed.contains(.hybrid) else {
+                throw .refused("hybrid execution", rule: "INFERENCE_ALLOWED_PROVIDERS")
+            }
             throw .refused("hybrid execution: no endpoint is configured", rule: "hybrid.cloud_endpoints")
         case .cloud:
             guard !allowed.isDisjoint(with: [.openai, .anthropic, .gemini, .mistral]) else {

@@ -52,7 +52,9 @@ public actor ModelHost {
     /// Makes a checkpoint known as `id`; nothing is read yet. A known id keeps its first path.
     public func add(id: String, path: String) {
         guard entries[id] == nil else { return }
-        let created = (try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date) ?? Date(timeIntervalSince1970: 0)
+        let created =
+            (try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date)
+            ?? Date(timeIntervalSince1970: 0)
         entries[id] = Entry(path: path, created: Int(created.timeIntervalSince1970))
         order.append(id)
     }
@@ -150,8 +152,10 @@ public actor ModelHost {
             entries[id]?.state = .failed("\(error)")
             throw .failed(id, "\(error)")
         }
-        for format in Set(checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0)?.format }) where !device.keeps(format) {
-            logger.notice("weights of this format are expanded to 8 bits in memory", metadata: ["format": "\(format.name)"])
+        for format in Set(checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0)?.format })
+        where !device.keeps(format) {
+            logger.notice(
+                "weights of this format are expanded to 8 bits in memory", metadata: ["format": "\(format.name)"])
         }
         let progress = LoadProgress(totalBytes: checkpoint.totalBytes)
         entries[id]?.state = .loading(progress)
@@ -279,7 +283,8 @@ public enum ModelHostError: Error, CustomStringConvertible, Sendable {
         case .unknown(let id, let known):
             "the model '\(id)' doesn't exist"
                 + (known.isEmpty ? "; pull or import one" : "; there are: \(known.prefix(20).joined(separator: ", "))")
-        case .loading(let id, let status): "the model '\(id)' is being loaded (\(Int(status.fraction * 100)) %); try again shortly"
+        case .loading(let id, let status):
+            "the model '\(id)' is being loaded (\(Int(status.fraction * 100)) %); try again shortly"
         case .failed(let id, let reason): "the model '\(id)' can't be loaded: \(reason)"
         }
     }

@@ -23,7 +23,8 @@ public struct Batch: Sendable {
     /// Adds the next `tokens` of a sequence, whose first one stands at `position`.
     public mutating func append(_ tokens: some Collection<Int32>, position: Int, pages: [Int32]) {
         precondition(
-            !tokens.isEmpty && pages.count * CacheShape.pageTokens >= position + tokens.count, "pages must cover the tokens")
+            !tokens.isEmpty && pages.count * CacheShape.pageTokens >= position + tokens.count,
+            "pages must cover the tokens")
         parts.append(Part(start: self.tokens.count, count: tokens.count, position: position, pages: pages))
         self.tokens.append(contentsOf: tokens)
     }

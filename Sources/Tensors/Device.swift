@@ -147,7 +147,9 @@ public struct AttentionHeads: Sendable {
     public let epsilon: Float
 
     /// Heads of these sizes.
-    public init(heads: Int, kvHeads: Int, headDim: Int, queryNorm: Tensor? = nil, keyNorm: Tensor? = nil, epsilon: Float = 0) {
+    public init(
+        heads: Int, kvHeads: Int, headDim: Int, queryNorm: Tensor? = nil, keyNorm: Tensor? = nil, epsilon: Float = 0
+    ) {
         self.heads = heads
         self.kvHeads = kvHeads
         self.headDim = headDim
@@ -209,7 +211,8 @@ public enum TensorError: Error, CustomStringConvertible, Sendable {
 
     public var description: String {
         switch self {
-        case .unusableMatrix(let name, let reason): "tensor '\(name)' can't be used: \(reason); take another file of this model"
+        case .unusableMatrix(let name, let reason):
+            "tensor '\(name)' can't be used: \(reason); take another file of this model"
         case .outOfMemory(let bytes):
             "the system refuses \(bytes >> 20) MiB of memory; free some, or choose a smaller model or --context"
         }

@@ -23,7 +23,8 @@ struct ExpertChoice {
 }
 
 /// Checks that matrices can be stacked.
-func commonShape(of matrices: [any StoredMatrix]) throws(TensorError) -> (format: BlockFormat, rows: Int, columns: Int) {
+func commonShape(of matrices: [any StoredMatrix]) throws(TensorError) -> (format: BlockFormat, rows: Int, columns: Int)
+{
     guard let first = matrices.first else { throw .unusableMatrix(name: "", reason: "there is none") }
     for matrix in matrices {
         guard matrix.rows == first.rows, matrix.columns == first.columns, matrix.format == first.format else {
@@ -34,7 +35,8 @@ func commonShape(of matrices: [any StoredMatrix]) throws(TensorError) -> (format
             let bytes = matrix.format.bytes(forElements: elements), unsafe matrix.withBytes({ $0.count }) == bytes
         else {
             throw .unusableMatrix(
-                name: matrix.name, reason: "\(matrix.rows) x \(matrix.columns) is no whole number of \(matrix.format.name) blocks")
+                name: matrix.name,
+                reason: "\(matrix.rows) x \(matrix.columns) is no whole number of \(matrix.format.name) blocks")
         }
     }
     return (first.format, first.rows, first.columns)

@@ -24,7 +24,8 @@ final class FloatPool: Sendable {
         }
         if let kept { return unsafe FloatStorage(base: kept.base, capacity: capacity, pool: self) }
         let base = UnsafeMutableRawPointer.allocate(byteCount: capacity * 4, alignment: 64)
-        return unsafe FloatStorage(base: base.bindMemory(to: Float.self, capacity: capacity), capacity: capacity, pool: self)
+        return unsafe FloatStorage(
+            base: base.bindMemory(to: Float.self, capacity: capacity), capacity: capacity, pool: self)
     }
 
     /// Sizes in steps of an eighth of a power of two, so that little is wasted and few sizes occur.

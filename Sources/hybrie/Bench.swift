@@ -10,15 +10,23 @@ import Tensors
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure how fast a model reads prompts (pp) and writes answers (tg), as llama-bench names it.",
-        discussion: "Each test runs once to warm up and then -r times; fields of the JSON output are named as llama-bench names them.")
+        discussion:
+            "Each test runs once to warm up and then -r times; fields of the JSON output are named as llama-bench names them."
+    )
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case md, json }
 
-    @Option(name: [.customShort("m"), .long], help: ArgumentHelp("A file, a folder or a name in the store.", valueName: "MODEL"))
+    @Option(
+        name: [.customShort("m"), .long],
+        help: ArgumentHelp("A file, a folder or a name in the store.", valueName: "MODEL"))
     var model: String
-    @Option(name: [.customShort("p"), .customLong("n-prompt")], help: "Prompt tokens; several by comma, 0 for none.") var prompts = "512"
-    @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate; several by comma, 0 for none.") var generations = "128"
-    @Option(name: [.customShort("d"), .customLong("n-depth")], help: "Tokens that stand in the cache before; several by comma.") var depths = "0"
+    @Option(name: [.customShort("p"), .customLong("n-prompt")], help: "Prompt tokens; several by comma, 0 for none.")
+    var prompts = "512"
+    @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate; several by comma, 0 for none.")
+    var generations = "128"
+    @Option(
+        name: [.customShort("d"), .customLong("n-depth")],
+        help: "Tokens that stand in the cache before; several by comma.") var depths = "0"
     @Option(name: [.customShort("r"), .long], help: "Repetitions.") var repetitions = 5
     @Option(name: [.customShort("o"), .long], help: "md or json.") var output = Format.md
     @OptionGroup var machine: MachineFlags
@@ -74,7 +82,9 @@ struct Bench: AsyncParsableCommand {
         let total = test.depth + test.tokens
         let pages = (total + CacheShape.pageTokens - 1) / CacheShape.pageTokens
         let cache = try decoder.device.makeCache(
-            CacheShape(layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages))
+            CacheShape(
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages)
+        )
         let table = (0..<Int32(pages)).map { $0 }
         var generator = SystemRandomNumberGenerator()
         func feed(_ count: Int, at start: Int, by step: Int) {
@@ -82,7 +92,8 @@ struct Bench: AsyncParsableCommand {
                 let length = min(step, start + count - first)
                 var batch = Batch()
                 batch.append(
-                    (0..<length).map { _ in Int32.random(in: 0..<Int32(config.vocabSize), using: &generator) }, position: first, pages: table)
+                    (0..<length).map { _ in Int32.random(in: 0..<Int32(config.vocabSize), using: &generator) },
+                    position: first, pages: table)
                 _ = decoder.logits(decoder.hiddenStates(of: batch, rows: [length - 1], cache: cache))
             }
         }
@@ -94,16 +105,21 @@ struct Bench: AsyncParsableCommand {
         }.dropFirst().map { $0 }
     }
 
-    private func json(_ test: Test, _ samples: [Double], _ checkpoint: Checkpoint, _ path: String, _ device: CPUDevice) -> JSONValue {
+    private func json(_ test: Test, _ samples: [Double], _ checkpoint: Checkpoint, _ path: String, _ device: CPUDevice)
+        -> JSONValue
+    {
         let rates = samples.map { Double(test.tokens) / $0 }
         return [
-            "model_filename": .string((path as NSString).lastPathComponent), "model_type": .string(checkpoint.config.family.rawValue),
-            "model_size": .integer(checkpoint.totalBytes), "backends": "CPU", "cpu_info": .string(device.instructionSet),
+            "model_filename": .string((path as NSString).lastPathComponent),
+            "model_type": .string(checkpoint.config.family.rawValue),
+            "model_size": .integer(checkpoint.totalBytes), "backends": "CPU",
+            "cpu_info": .string(device.instructionSet),
             "n_threads": .integer(device.threads), "n_prompt": .integer(test.prompt), "n_gen": .integer(test.generated),
             "n_depth": .integer(test.depth), "test_time": .string(Date().formatted(.iso8601)),
             "avg_ns": .integer(Int(samples.mean * 1e9)), "stddev_ns": .integer(Int(samples.deviation * 1e9)),
             "avg_ts": .number(rates.mean), "stddev_ts": .number(rates.deviation),
-            "samples_ns": .array(samples.map { .integer(Int($0 * 1e9)) }), "samples_ts": .array(rates.map { .number($0) }),
+            "samples_ns": .array(samples.map { .integer(Int($0 * 1e9)) }),
+            "samples_ts": .array(rates.map { .number($0) }),
         ]
     }
 }

@@ -12,7 +12,9 @@ struct MachineFlags: ParsableArguments {
     @Option(name: [.short, .long], help: "Threads that compute; one per usable core if not given.")
     var threads: Int?
 
-    @Option(name: [.short, .long], help: "Tokens a conversation may have; up to 8192 if not given, less if memory is short.")
+    @Option(
+        name: [.short, .long], help: "Tokens a conversation may have; up to 8192 if not given, less if memory is short."
+    )
     var context: Int?
 }
 
@@ -62,12 +64,16 @@ struct Configuration {
         self.parallel = try number(parallel, "HYBRIE_PARALLEL", "parallel", in: 1...256) ?? 16
         memoryBytes = try number(nil, "HYBRIE_MEMORY_MIB", "memory_mib", in: 64...(1 << 30)).map { $0 << 20 }
         instructionSet = environment["HYBRIE_ISA"]
-        models = try environment["HYBRIE_MODELS"]?.split(separator: ",").map(String.init) ?? file.strings("models") ?? []
-        let downloads = try environment["HYBRIE_ALLOW_DOWNLOADS"].map { try Self.bool($0, "HYBRIE_ALLOW_DOWNLOADS") }
+        models =
+            try environment["HYBRIE_MODELS"]?.split(separator: ",").map(String.init) ?? file.strings("models") ?? []
+        let downloads =
+            try environment["HYBRIE_ALLOW_DOWNLOADS"].map { try Self.bool($0, "HYBRIE_ALLOW_DOWNLOADS") }
             ?? file.bool("allow_downloads")
         let providers = try environment["INFERENCE_ALLOWED_PROVIDERS"] ?? file.string("allowed_providers")
         policy = try InferencePolicy(list: providers, permitsDownloads: downloads)
-        if let endpoints = try file.strings("hybrid", "cloud_endpoints"), !endpoints.isEmpty, !policy.allowed.contains(.hybrid) {
+        if let endpoints = try file.strings("hybrid", "cloud_endpoints"), !endpoints.isEmpty,
+            !policy.allowed.contains(.hybrid)
+        {
             throw PolicyError.refused("'hybrid.cloud_endpoints' in \(file.name)", rule: "INFERENCE_ALLOWED_PROVIDERS")
         }
         hubEndpoint = try environment["HF_ENDPOINT"] ?? file.string("hub_endpoint") ?? "https://huggingface.co"
@@ -103,7 +109,9 @@ private final class SettingsFile {
         guard let data = FileManager.default.contents(atPath: chosen), data.count <= 1 << 20,
             let text = String(data: data, encoding: .utf8)
         else { throw ConfigurationError.unreadable(file: chosen) }
-        do { table = try TOMLTable(string: text) } catch { throw ConfigurationError.malformed(file: name, reason: "\(error)") }
+        do { table = try TOMLTable(string: text) } catch {
+            throw ConfigurationError.malformed(file: name, reason: "\(error)")
+        }
     }
 
     private func value(_ path: [String]) -> (any TOMLValueConvertible)? {
@@ -112,7 +120,9 @@ private final class SettingsFile {
         return table[path[0]]?.table?[path[1]]
     }
 
-    private func typed<Value>(_ path: [String], _ kind: String, _ convert: (any TOMLValueConvertible) -> Value?) throws -> Value? {
+    private func typed<Value>(_ path: [String], _ kind: String, _ convert: (any TOMLValueConvertible) -> Value?) throws
+        -> Value?
+    {
         guard let found = value(path) else { return nil }
         guard let converted = convert(found) else {
             throw ConfigurationError.malformed(file: name, reason: "'\(path.joined(separator: "."))' must be \(kind)")

@@ -1,2 +1,3 @@
 import ArgumentParser
+
 struct Doctor: AsyncParsableCommand { func run() async throws {} }

@@ -10,16 +10,22 @@ struct KeyFile {
     func keyForExposure() throws -> String {
         if let text = try? String(contentsOfFile: path, encoding: .utf8) {
             let key = text.trimmingCharacters(in: .whitespacesAndNewlines)
-            guard key.utf8.count >= 16 else { throw ConfigurationError.malformed(file: "api_key", reason: "the key is too short") }
+            guard key.utf8.count >= 16 else {
+                throw ConfigurationError.malformed(file: "api_key", reason: "the key is too short")
+            }
             return key
         }
         let alphabet = Array("abcdefghijkmnpqrstuvwxyz23456789")
         let key = "hy-" + String((0..<40).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] })
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
-        guard FileManager.default.createFile(atPath: path, contents: Data("\(key)\n".utf8), attributes: [.posixPermissions: 0o600])
+        guard
+            FileManager.default.createFile(
+                atPath: path, contents: Data("\(key)\n".utf8), attributes: [.posixPermissions: 0o600])
         else { throw ConfigurationError.unreadable(file: path) }
         FileHandle.standardError.write(
-            Data("The server is open to other machines, so requests need this key (kept in api_key, shown only now):\n  \(key)\n".utf8))
+            Data(
+                "The server is open to other machines, so requests need this key (kept in api_key, shown only now):\n  \(key)\n"
+                    .utf8))
         return key
     }
 }

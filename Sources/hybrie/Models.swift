@@ -10,7 +10,9 @@ struct Models: AsyncParsableCommand {
         subcommands: [List.self, Show.self, Import.self, Remove.self], defaultSubcommand: List.self)
 
     /// The store of the home that the environment names.
-    static func store(_ machine: MachineFlags) throws -> ModelStore { ModelStore(home: try Configuration(flags: machine).home) }
+    static func store(_ machine: MachineFlags) throws -> ModelStore {
+        ModelStore(home: try Configuration(flags: machine).home)
+    }
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the models of the store.")
@@ -18,11 +20,17 @@ struct Models: AsyncParsableCommand {
 
         func run() async throws {
             let models = try Models.store(machine).models()
-            if models.isEmpty { print("The store is empty. Pull a model (hybrie pull hf://…) or import a file (hybrie models import FILE).") }
+            if models.isEmpty {
+                print(
+                    "The store is empty. Pull a model (hybrie pull hf://…) or import a file (hybrie models import FILE)."
+                )
+            }
             let width = models.map(\.name.count).max() ?? 0
             for model in models {
                 let name = model.name.padding(toLength: width, withPad: " ", startingAt: 0)
-                print("\(name)  \(String(format: "%8.1f MiB", Double(model.bytes) / 1_048_576))  \(model.modified.formatted(.iso8601))")
+                print(
+                    "\(name)  \(String(format: "%8.1f MiB", Double(model.bytes) / 1_048_576))  \(model.modified.formatted(.iso8601))"
+                )
             }
         }
     }
@@ -37,9 +45,11 @@ struct Models: AsyncParsableCommand {
             let (id, path) = try wiring.locate(model)
             let checkpoint = try Checkpoint(path: path)
             let config = checkpoint.config
-            let formats = Dictionary(grouping: checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0) }) { $0.format.name }
-                .mapValues { $0.reduce(0) { $0 + $1.byteCount } }
-                .sorted { $0.value > $1.value }
+            let formats = Dictionary(grouping: checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0) }) {
+                $0.format.name
+            }
+            .mapValues { $0.reduce(0) { $0 + $1.byteCount } }
+            .sorted { $0.value > $1.value }
             print(
                 """
                 name             \(id)
@@ -57,7 +67,8 @@ struct Models: AsyncParsableCommand {
     }
 
     struct Import: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Copy a GGUF file or a Hugging Face folder into the store.")
+        static let configuration = CommandConfiguration(
+            abstract: "Copy a GGUF file or a Hugging Face folder into the store.")
         @Argument(help: ArgumentHelp("File or folder.", valueName: "FILE")) var file: String
         @Option(help: "What to call it; the file's name without suffix if not given.") var name: String?
         @Flag(help: "Do nothing, successfully, if the store has a model of that name.") var unlessPresent = false
@@ -73,7 +84,8 @@ struct Models: AsyncParsableCommand {
     }
 
     struct Remove: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "rm", abstract: "Remove a model from the store.", aliases: ["remove"])
+        static let configuration = CommandConfiguration(
+            commandName: "rm", abstract: "Remove a model from the store.", aliases: ["remove"])
         @Argument(help: ArgumentHelp("Its name.", valueName: "MODEL")) var model: String
         @OptionGroup var machine: MachineFlags
 

@@ -42,7 +42,8 @@ struct ProgressBar: Sendable {
         let fraction = progress.totalBytes > 0 ? Double(progress.bytes) / Double(progress.totalBytes) : 0
         let filled = Int(fraction * 30)
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 30 - filled)
-        let text = String(format: "%5.1f %%  %d of %d MiB", fraction * 100, progress.bytes >> 20, progress.totalBytes >> 20)
+        let text = String(
+            format: "%5.1f %%  %d of %d MiB", fraction * 100, progress.bytes >> 20, progress.totalBytes >> 20)
         FileHandle.standardError.write(Data("\r\(bar) \(text)".utf8))
     }
 

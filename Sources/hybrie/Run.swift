@@ -8,10 +8,12 @@ import Tokenizers
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Talk to a model in the terminal.",
-        discussion: "With PROMPT: one answer. Without: a conversation; Ctrl-C stops an answer, Ctrl-D ends the program.")
+        discussion: "With PROMPT: one answer. Without: a conversation; Ctrl-C stops an answer, Ctrl-D ends the program."
+    )
 
     @Argument(help: ArgumentHelp("A file, a folder or a name in the store.", valueName: "MODEL")) var model: String
-    @Argument(help: ArgumentHelp("What to say; '-' reads it from standard input.", valueName: "PROMPT")) var prompt: String?
+    @Argument(help: ArgumentHelp("What to say; '-' reads it from standard input.", valueName: "PROMPT")) var prompt:
+        String?
     @Option(help: "What the model is told first.") var system: String?
     @Option(help: "0 always takes the best token.") var temperature: Float = 0.7
     @Option(help: "Only tokens that reach this probability together.") var topP: Float = 0.95
@@ -31,7 +33,8 @@ struct Run: AsyncParsableCommand {
         let loaded = try wiring.load(model)
         var messages: [JSONValue] = system.map { [["role": "system", "content": .string($0)]] } ?? []
         if let prompt {
-            let text = prompt == "-" ? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) : prompt
+            let text =
+                prompt == "-" ? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) : prompt
             messages.append(["role": "user", "content": .string(text)])
             _ = try await answer(messages, with: loaded)
             return

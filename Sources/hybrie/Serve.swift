@@ -10,7 +10,9 @@ import UnixSignals
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve models through the OpenAI-compatible API.",
-        discussion: "Without MODEL: those that the settings name, and everything in the store. Ends cleanly on SIGTERM or Ctrl-C.")
+        discussion:
+            "Without MODEL: those that the settings name, and everything in the store. Ends cleanly on SIGTERM or Ctrl-C."
+    )
 
     @Argument(help: ArgumentHelp("Models to serve; the first answers requests that name none.", valueName: "MODEL"))
     var models: [String] = []
@@ -32,8 +34,11 @@ struct Serve: AsyncParsableCommand {
         let logger = wiring.logger
         let models = try await wiring.makeHost(models)
         var options = ServerOptions(
-            host: configuration.host, port: configuration.port, apiKey: configuration.apiKey, version: Hybrie.versionText)
-        if !options.isLoopback, options.apiKey == nil { options.apiKey = try KeyFile(home: configuration.home).keyForExposure() }
+            host: configuration.host, port: configuration.port, apiKey: configuration.apiKey,
+            version: Hybrie.versionText)
+        if !options.isLoopback, options.apiKey == nil {
+            options.apiKey = try KeyFile(home: configuration.home).keyForExposure()
+        }
         let server = Server(options: options, models: models, policy: configuration.policy, logger: logger) { port in
             logger.info(
                 "listening",
@@ -52,7 +57,9 @@ struct Serve: AsyncParsableCommand {
         } catch {
             guard let reason = Self.bindFailure(error) else { throw error }
             FileHandle.standardError.write(
-                Data("port \(configuration.port) on \(configuration.host) can't be opened: \(reason); choose another with --port\n".utf8))
+                Data(
+                    "port \(configuration.port) on \(configuration.host) can't be opened: \(reason); choose another with --port\n"
+                        .utf8))
             throw ExitCode(1)
         }
         await models.stop()

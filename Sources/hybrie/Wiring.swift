@@ -16,7 +16,8 @@ struct Wiring {
 
     init(_ configuration: Configuration, logLevel: Logger.Level = .info) throws {
         self.configuration = configuration
-        guard let device = CPUDevice(threads: configuration.threads, instructionSet: configuration.instructionSet) else {
+        guard let device = CPUDevice(threads: configuration.threads, instructionSet: configuration.instructionSet)
+        else {
             throw ConfigurationError.unknownInstructionSet(configuration.instructionSet ?? "")
         }
         self.device = device
@@ -31,10 +32,13 @@ struct Wiring {
         if let stored = try store.find(model) { return (stored.name, stored.path) }
         guard FileManager.default.fileExists(atPath: model) else {
             throw ValidationError(
-                "'\(model)' is neither a file, a folder nor a model in the store; 'hybrie models list' shows what there is")
+                "'\(model)' is neither a file, a folder nor a model in the store; 'hybrie models list' shows what there is"
+            )
         }
         let name = (model as NSString).lastPathComponent
-        let stem = ["gguf", "safetensors"].contains((name as NSString).pathExtension) ? (name as NSString).deletingPathExtension : name
+        let stem =
+            ["gguf", "safetensors"].contains((name as NSString).pathExtension)
+            ? (name as NSString).deletingPathExtension : name
         return (stem, model)
     }
 

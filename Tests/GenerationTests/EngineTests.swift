@@ -72,9 +72,11 @@ import Tokenizers
         let decoder = try DecoderRegistry.load(checkpoint, on: device)
         let tokenizer = try Tokenizer(checkpoint)
         let roomy = try Engine(
-            decoder: decoder, tokenizer: tokenizer, endTokens: [], options: EngineOptions(contextTokens: 256, cacheTokens: 8192))
+            decoder: decoder, tokenizer: tokenizer, endTokens: [],
+            options: EngineOptions(contextTokens: 256, cacheTokens: 8192))
         let narrow = try Engine(
-            decoder: decoder, tokenizer: tokenizer, endTokens: [], options: EngineOptions(contextTokens: 256, cacheTokens: 256))
+            decoder: decoder, tokenizer: tokenizer, endTokens: [],
+            options: EngineOptions(contextTokens: 256, cacheTokens: 256))
         defer {
             roomy.stop()
             narrow.stop()

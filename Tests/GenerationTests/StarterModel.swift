@@ -25,7 +25,9 @@ enum StarterModel {
         let config = decoder.config
         let pages = (ids.count + 15) / 16
         let cache = try device.makeCache(
-            CacheShape(layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages))
+            CacheShape(
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages)
+        )
         var batch = Batch()
         batch.append(ids, position: 0, pages: (0..<Int32(pages)).map { $0 })
         let all = decoder.logits(decoder.hiddenStates(of: batch, rows: Array(ids.indices), cache: cache)).floats

@@ -22,7 +22,9 @@ struct Golden {
     }
 
     private func words(_ name: String) -> [UInt32]? {
-        guard let offsets = header[name]?["data_offsets"]?.array?.compactMap(\.integer), offsets.count == 2 else { return nil }
+        guard let offsets = header[name]?["data_offsets"]?.array?.compactMap(\.integer), offsets.count == 2 else {
+            return nil
+        }
         return stride(from: offsets[0], to: offsets[1], by: 4).map { at in
             data[at..<at + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) }
         }

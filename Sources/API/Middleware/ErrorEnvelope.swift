@@ -6,7 +6,9 @@ import Logging
 struct ErrorEnvelope<Context: RequestContext>: RouterMiddleware {
     let logger: Logger
 
-    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
+    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws
+        -> Response
+    {
         let id = Self.usable(request.headers[.requestID]) ?? Identifier.random()
         var response: Response
         do {
@@ -14,7 +16,9 @@ struct ErrorEnvelope<Context: RequestContext>: RouterMiddleware {
         } catch {
             let known = APIError(error)
             if known.status.code >= 500, known.code == nil {
-                logger.error("request failed", metadata: ["request": "\(id)", "path": "\(request.uri.path)", "error": "\(error)"])
+                logger.error(
+                    "request failed",
+                    metadata: ["request": "\(id)", "path": "\(request.uri.path)", "error": "\(error)"])
             }
             response = known.response
             // The rest of a body that was refused must not be taken for the next request.
@@ -26,7 +30,9 @@ struct ErrorEnvelope<Context: RequestContext>: RouterMiddleware {
 
     /// A client's own id, if it can stand in a header and a log.
     private static func usable(_ id: String?) -> String? {
-        guard let id, (1...128).contains(id.utf8.count), id.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
+        guard let id, (1...128).contains(id.utf8.count), id.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            return nil
+        }
         return id
     }
 }

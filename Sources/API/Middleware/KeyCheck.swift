@@ -10,7 +10,9 @@ struct KeyCheck<Context: RequestContext>: RouterMiddleware {
 
     init(key: String?) { digest = key.map { SHA256.hash(data: Data($0.utf8)) } }
 
-    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
+    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws
+        -> Response
+    {
         // Load balancers ask for health without a key; the answer says nothing but "ok".
         guard let digest, request.uri.path != "/health" else { return try await next(request, context) }
         let header = request.headers[.authorization] ?? ""

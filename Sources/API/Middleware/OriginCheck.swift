@@ -8,7 +8,9 @@ import Hummingbird
 struct OriginCheck<Context: RequestContext>: RouterMiddleware {
     let options: ServerOptions
 
-    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws -> Response {
+    func handle(_ request: Request, context: Context, next: (Request, Context) async throws -> Response) async throws
+        -> Response
+    {
         if options.isLoopback {
             guard let host = request.head.authority, isOwn(Self.name(of: host)) else { throw refused("Host") }
         }
@@ -21,8 +23,9 @@ struct OriginCheck<Context: RequestContext>: RouterMiddleware {
     }
 
     private func isOwn(_ name: String) -> Bool {
-        ["localhost", "127.0.0.1", "::1", options.host].contains(name) || name.hasPrefix("127.")
-            && name.split(separator: ".").count == 4 && name.allSatisfy { $0.isNumber || $0 == "." }
+        ["localhost", "127.0.0.1", "::1", options.host].contains(name)
+            || name.hasPrefix("127.")
+                && name.split(separator: ".").count == 4 && name.allSatisfy { $0.isNumber || $0 == "." }
             || options.allowedHosts.contains(name)
     }
 
@@ -34,7 +37,8 @@ struct OriginCheck<Context: RequestContext>: RouterMiddleware {
 
     private func refused(_ header: String) -> APIError {
         APIError(
-            status: .forbidden, message: "the header '\(header)' names another site; reach the server by its own address",
+            status: .forbidden,
+            message: "the header '\(header)' names another site; reach the server by its own address",
             type: "permission_error", code: "foreign_origin")
     }
 }

@@ -28,7 +28,8 @@ struct CompletionRoute: Sendable {
                     emit(
                         run.envelope([
                             run.json(
-                                choice: event.choice, text: event.text, reports: event.reports, offset: offsets[event.choice],
+                                choice: event.choice, text: event.text, reports: event.reports,
+                                offset: offsets[event.choice],
                                 finish: event.finish?.0)
                         ]))
                     offsets[event.choice] += event.text.unicodeScalars.count

@@ -36,7 +36,9 @@ struct EmbeddingRoute: Sendable {
                     .compactMap { Int32(exactly: $0) }
             }
         }
-        let vectors = try await request.body.consumeWithCancellationOnInboundClose { _ in try await model.engine.embed(tokens) }
+        let vectors = try await request.body.consumeWithCancellationOnInboundClose { _ in
+            try await model.engine.embed(tokens)
+        }
         let data = vectors.enumerated().map { index, vector -> JSONValue in
             let unit = Self.normalised(Array(vector.prefix(dimensions ?? vector.count)))
             return [

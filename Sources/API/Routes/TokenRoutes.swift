@@ -41,7 +41,9 @@ struct TokenRoutes: Sendable {
         let object = try await state.body(of: &request)
         let model = try await state.model(for: object, request)
         var fields = Fields(object)
-        guard let values = try fields.array("tokens") else { throw APIError.invalid("'tokens' is missing", param: "tokens") }
+        guard let values = try fields.array("tokens") else {
+            throw APIError.invalid("'tokens' is missing", param: "tokens")
+        }
         let ids = try values.map { value in
             guard let id = value.integer, id >= 0, id < model.config.vocabSize else {
                 throw Fields.wrong("tokens", value, expected: "token ids from 0 to \(model.config.vocabSize - 1)")

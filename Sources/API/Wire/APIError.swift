@@ -51,11 +51,13 @@ extension APIError {
         case let error as EngineError: self.init(error)
         case let error as GrammarError:
             self = .invalid(
-                "the schema can't be used at '\(error.path)': \(error.reason)", param: "response_format", code: "invalid_schema")
+                "the schema can't be used at '\(error.path)': \(error.reason)", param: "response_format",
+                code: "invalid_schema")
         case let error as JSONError: self = .invalid("the body is no JSON that is taken here: \(error)")
         case let error as HTTPError:
             self.init(
-                status: error.status, message: error.body ?? error.status.reasonPhrase, type: Self.type(of: error.status))
+                status: error.status, message: error.body ?? error.status.reasonPhrase,
+                type: Self.type(of: error.status))
         default:
             // Nothing of an unexpected error goes out: its text may hold paths.
             self.init(
@@ -68,7 +70,8 @@ extension APIError {
         switch error {
         case .unknownMode:
             self.init(
-                status: .unprocessableContent, message: "\(error)", type: "invalid_request_error", param: "x-hybrie-execution-mode")
+                status: .unprocessableContent, message: "\(error)", type: "invalid_request_error",
+                param: "x-hybrie-execution-mode")
         case .refused(_, let rule):
             self.init(status: .forbidden, message: "\(error)", type: "permission_error", code: rule)
         case .unknownProvider:
@@ -80,7 +83,8 @@ extension APIError {
         switch error {
         case .unknown, .noModels:
             self.init(
-                status: .notFound, message: "\(error)", type: "invalid_request_error", param: "model", code: "model_not_found")
+                status: .notFound, message: "\(error)", type: "invalid_request_error", param: "model",
+                code: "model_not_found")
         case .loading(_, let progress):
             self.init(
                 status: .serviceUnavailable, message: "\(error)", type: "server_error", code: "model_loading",
@@ -93,7 +97,8 @@ extension APIError {
         case .failed(let id, let reason):
             // Lasting: clients retry 5xx by themselves unless told not to.
             self.init(
-                status: .internalServerError, message: "the model '\(id)' can't be loaded: \(reason)", type: "server_error",
+                status: .internalServerError, message: "the model '\(id)' can't be loaded: \(reason)",
+                type: "server_error",
                 code: "model_load_failed", headers: [.shouldRetry: "false"])
         }
     }

@@ -45,7 +45,8 @@ struct ChatAnswer {
             if wantsLogprobs, !logprobs.isEmpty {
                 // They belong to the pieces together; the first chunk carries them.
                 if chunks.isEmpty { chunks = [chunk(choice, delta: [:])] }
-                chunks[0] = chunk(choice, delta: chunks[0]["choices"]?.array?.first?["delta"] ?? [:], logprobs: logprobs)
+                chunks[0] = chunk(
+                    choice, delta: chunks[0]["choices"]?.array?.first?["delta"] ?? [:], logprobs: logprobs)
             }
             return chunks
         case .finished(let choice, let reason, let used, let reasoningTokens):
@@ -67,7 +68,8 @@ struct ChatAnswer {
         case .toolCall(let index, let name):
             let id = "call_\(Identifier.random())"
             choices[choice].calls.append((id, name, ""))
-            return Self.callDelta(index, ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": ""]])
+            return Self.callDelta(
+                index, ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": ""]])
         case .toolArguments(let index, let text):
             if choices[choice].calls.indices.contains(index) { choices[choice].calls[index].arguments += text }
             return Self.callDelta(index, ["function": ["arguments": .string(text)]])
@@ -78,13 +80,16 @@ struct ChatAnswer {
         ["tool_calls": [.object(JSONObject([("index", .integer(index))] + members.entries.map { ($0.key, $0.value) }))]]
     }
 
-    private func chunk(_ choice: Int, delta: JSONValue, finish: JSONValue = .null, logprobs: [JSONValue]? = nil) -> JSONValue {
+    private func chunk(_ choice: Int, delta: JSONValue, finish: JSONValue = .null, logprobs: [JSONValue]? = nil)
+        -> JSONValue
+    {
         [
             "id": .string(id), "object": "chat.completion.chunk", "created": .integer(created), "model": .string(model),
             "choices": [
                 [
                     "index": .integer(choice), "delta": delta,
-                    "logprobs": logprobs.map { ["content": .array($0), "refusal": .null] } ?? .null, "finish_reason": finish,
+                    "logprobs": logprobs.map { ["content": .array($0), "refusal": .null] } ?? .null,
+                    "finish_reason": finish,
                 ]
             ],
         ]
@@ -102,14 +107,16 @@ struct ChatAnswer {
     var whole: JSONValue {
         [
             "id": .string(id), "object": "chat.completion", "created": .integer(created), "model": .string(model),
-            "choices": .array(choices.enumerated().map { index, choice in json(choice, index: index) }), "usage": usage.json,
+            "choices": .array(choices.enumerated().map { index, choice in json(choice, index: index) }),
+            "usage": usage.json,
         ]
     }
 
     private func json(_ choice: Choice, index: Int) -> JSONValue {
         var message: JSONObject = [
             "role": "assistant",
-            "content": choice.content.isEmpty && !choice.calls.isEmpty ? .null : .string(choice.content), "refusal": .null,
+            "content": choice.content.isEmpty && !choice.calls.isEmpty ? .null : .string(choice.content),
+            "refusal": .null,
         ]
         if !choice.reasoning.isEmpty { message["reasoning_content"] = .string(choice.reasoning) }
         if !choice.calls.isEmpty {
@@ -161,4 +168,3 @@ enum Identifier {
         (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
     }
 }
-

@@ -55,7 +55,9 @@ struct ChatRequest {
         case "json_object": return .jsonObject
         case "json_schema":
             guard let schema = format["json_schema"]?["schema"], schema.object != nil else {
-                throw .invalid("'response_format.json_schema.schema' must be an object", param: "response_format.json_schema.schema")
+                throw .invalid(
+                    "'response_format.json_schema.schema' must be an object",
+                    param: "response_format.json_schema.schema")
             }
             return .jsonSchema(schema)
         default:
@@ -77,7 +79,8 @@ struct ChatRequest {
         }
         if let effort = try fields.string("reasoning_effort") {
             guard ["none", "minimal", "low", "medium", "high", "xhigh"].contains(effort) else {
-                throw Fields.wrong("reasoning_effort", .string(effort), expected: "none, minimal, low, medium, high or xhigh")
+                throw Fields.wrong(
+                    "reasoning_effort", .string(effort), expected: "none, minimal, low, medium, high or xhigh")
             }
             answer = answer ?? (effort != "none" && effort != "minimal")
         }
@@ -85,7 +88,9 @@ struct ChatRequest {
     }
 
     /// Variables that templates know; everything else could reach into the program that renders them.
-    private static let permittedVariables: Set<String> = ["enable_thinking", "thinking", "reasoning_effort", "preserve_thinking"]
+    private static let permittedVariables: Set<String> = [
+        "enable_thinking", "thinking", "reasoning_effort", "preserve_thinking",
+    ]
 
     private static func templateVariables(_ fields: inout Fields) throws(APIError) -> JSONObject {
         let variables = try fields.object("chat_template_kwargs") ?? JSONObject()

@@ -40,14 +40,18 @@ struct CompletionRequest {
     }
 
     /// A string, several, ids, or several lists of ids.
-    static func prompts(_ fields: inout Fields, _ name: String, vocabularySize: Int, limit: Int) throws(APIError) -> [Prompt] {
+    static func prompts(_ fields: inout Fields, _ name: String, vocabularySize: Int, limit: Int) throws(APIError)
+        -> [Prompt]
+    {
         guard let value = fields.value(name) else { throw .invalid("'\(name)' is missing", param: name) }
         if let text = value.string { return [.text(text)] }
         guard let values = value.array, let first = values.first else {
             throw Fields.wrong(name, value, expected: "a string, an array of strings, or token ids")
         }
         if first.integer != nil { return [.tokens(try ids(values, name, vocabularySize: vocabularySize))] }
-        guard values.count <= limit else { throw .invalid("'\(name)' may hold \(limit) texts, not \(values.count)", param: name) }
+        guard values.count <= limit else {
+            throw .invalid("'\(name)' may hold \(limit) texts, not \(values.count)", param: name)
+        }
         var prompts: [Prompt] = []
         for value in values {
             if let text = value.string {

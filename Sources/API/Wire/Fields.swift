@@ -61,6 +61,7 @@ struct Fields {
     /// The error for a member of the wrong type or out of range; long values are shown by their beginning.
     static func wrong(_ name: String, _ value: JSONValue, expected: String) -> APIError {
         let shown = value.serialized
-        return .invalid("'\(name)' is \(shown.prefix(64))\(shown.count > 64 ? "…" : ""); it must be \(expected)", param: name)
+        return .invalid(
+            "'\(name)' is \(shown.prefix(64))\(shown.count > 64 ? "…" : ""); it must be \(expected)", param: name)
     }
 }

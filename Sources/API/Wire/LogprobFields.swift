@@ -17,7 +17,8 @@ enum LogprobFields {
     private static func entry(_ id: Int32, _ logprob: Float, _ tokenizer: Tokenizer) -> JSONObject {
         let bytes = tokenizer.bytes(of: Int(id))
         return [
-            "token": .string(String(decoding: bytes, as: UTF8.self)), "logprob": .number(Double(max(logprob, impossible))),
+            "token": .string(String(decoding: bytes, as: UTF8.self)),
+            "logprob": .number(Double(max(logprob, impossible))),
             "bytes": .array(bytes.map { .integer(Int($0)) }),
         ]
     }
@@ -41,7 +42,10 @@ enum LogprobFields {
                 reports.map { report in
                     guard report.logprob != nil else { return .null }
                     return .object(
-                        JSONObject(report.top.reversed().map { (text($0.id, tokenizer), .number(Double(max($0.logprob, impossible)))) }))
+                        JSONObject(
+                            report.top.reversed().map {
+                                (text($0.id, tokenizer), .number(Double(max($0.logprob, impossible))))
+                            }))
                 }),
             "text_offset": .array(offsets),
         ]

@@ -9,7 +9,8 @@ enum MessageFields {
             throw .invalid("'messages' must be an array with at least one message", param: "messages")
         }
         guard values.count <= RequestLimits.messages else {
-            throw .invalid("'messages' may hold \(RequestLimits.messages) messages, not \(values.count)", param: "messages")
+            throw .invalid(
+                "'messages' may hold \(RequestLimits.messages) messages, not \(values.count)", param: "messages")
         }
         var checked: [JSONValue] = []
         for (index, value) in values.enumerated() { checked.append(try message(value, at: "messages[\(index)]")) }
@@ -31,8 +32,12 @@ enum MessageFields {
             throw .invalid("a tool's message needs the id of its call", param: "\(place).tool_call_id")
         }
         if let calls = object["tool_calls"], !calls.isNull {
-            guard role == "assistant" else { throw .invalid("only an assistant's message may hold tool calls", param: "\(place).tool_calls") }
-            guard let array = calls.array else { throw Fields.wrong("\(place).tool_calls", calls, expected: "an array") }
+            guard role == "assistant" else {
+                throw .invalid("only an assistant's message may hold tool calls", param: "\(place).tool_calls")
+            }
+            guard let array = calls.array else {
+                throw Fields.wrong("\(place).tool_calls", calls, expected: "an array")
+            }
             for (index, call) in array.enumerated() { try self.call(call, at: "\(place).tool_calls[\(index)]") }
         } else {
             object["tool_calls"] = nil
@@ -48,14 +53,17 @@ enum MessageFields {
     private static func content(_ value: JSONValue?, role: String, at place: String, hasCalls: Bool) throws(APIError) {
         switch value {
         case nil, .null?:
-            guard role == "assistant" else { throw .invalid("a message of the role '\(role)' needs content", param: place) }
+            guard role == "assistant" else {
+                throw .invalid("a message of the role '\(role)' needs content", param: place)
+            }
         case .string?: return
         case .array(let parts)?:
             for (index, part) in parts.enumerated() {
                 let place = "\(place)[\(index)]"
                 guard part.object != nil else { throw Fields.wrong(place, part, expected: "an object") }
                 guard let type = part["type"]?.string, type == "text" else {
-                    throw Fields.wrong("\(place).type", part["type"] ?? .null, expected: "text: this model reads no other parts")
+                    throw Fields.wrong(
+                        "\(place).type", part["type"] ?? .null, expected: "text: this model reads no other parts")
                 }
                 guard part["text"]?.string != nil else {
                     throw Fields.wrong("\(place).text", part["text"] ?? .null, expected: "a string")

@@ -7,14 +7,20 @@ struct MetricsText {
     mutating func add(_ model: LoadedModel) {
         let statistics = model.engine.statistics
         let label = "model=\"\(Self.escaped(model.id))\""
-        func gauge(_ name: String, _ help: String, _ value: Int) { add(name, "gauge", help, ["\(name){\(label)} \(value)"]) }
-        func counter(_ name: String, _ help: String, _ value: Int) { add(name, "counter", help, ["\(name){\(label)} \(value)"]) }
+        func gauge(_ name: String, _ help: String, _ value: Int) {
+            add(name, "gauge", help, ["\(name){\(label)} \(value)"])
+        }
+        func counter(_ name: String, _ help: String, _ value: Int) {
+            add(name, "counter", help, ["\(name){\(label)} \(value)"])
+        }
         gauge("hybrie_queue_requests", "Requests that wait.", statistics.waiting)
         gauge("hybrie_running_sequences", "Sequences that run.", statistics.running)
         gauge("hybrie_kv_pages", "Pages of the key-value cache.", statistics.pages)
         gauge("hybrie_kv_pages_used", "Pages that sequences hold.", statistics.usedPages)
         gauge("hybrie_weight_bytes", "Memory of the weights.", model.plan.weightBytes)
-        gauge("hybrie_kv_bytes", "Memory of the key-value cache when full.", model.plan.cacheTokens * model.plan.cacheBytesPerToken)
+        gauge(
+            "hybrie_kv_bytes", "Memory of the key-value cache when full.",
+            model.plan.cacheTokens * model.plan.cacheBytesPerToken)
         counter("hybrie_requests_total", "Requests taken.", statistics.requests)
         counter("hybrie_requests_finished_total", "Requests that ended.", statistics.finished)
         counter("hybrie_requests_abandoned_total", "Requests whose client left.", statistics.abandoned)
@@ -23,7 +29,9 @@ struct MetricsText {
         counter("hybrie_prompt_tokens_total", "Prompt tokens computed.", statistics.promptTokens)
         counter("hybrie_cached_tokens_total", "Prompt tokens found in the prefix cache.", statistics.cachedTokens)
         counter("hybrie_generated_tokens_total", "Tokens generated.", statistics.generatedTokens)
-        add("hybrie_time_to_first_token_seconds", "From arrival to the first token.", statistics.timeToFirstToken, label)
+        add(
+            "hybrie_time_to_first_token_seconds", "From arrival to the first token.", statistics.timeToFirstToken, label
+        )
         add("hybrie_inter_token_latency_seconds", "Between tokens of a sequence.", statistics.interTokenLatency, label)
     }
 

@@ -29,7 +29,8 @@ struct SamplingFields {
         maxTokens = newName ?? maxTokens
         minTokens = try fields.integer("min_tokens", in: 0...RequestLimits.tokens) ?? 0
         if let maxTokens, minTokens > maxTokens {
-            throw .invalid("'min_tokens' is \(minTokens), more than the \(maxTokens) tokens permitted", param: "min_tokens")
+            throw .invalid(
+                "'min_tokens' is \(minTokens), more than the \(maxTokens) tokens permitted", param: "min_tokens")
         }
         stop = try Self.stops(&fields)
         stopTokenIDs = try Self.stopTokens(&fields, vocabularySize: vocabularySize)

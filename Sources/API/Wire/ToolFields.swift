@@ -48,7 +48,8 @@ enum ToolFields {
                 throw Fields.wrong("tool_choice", value, expected: "none, auto, required or a function by name")
             }
             guard tools.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
-                throw .invalid("'tool_choice' names '\(name.prefix(64))', which is none of the tools", param: "tool_choice")
+                throw .invalid(
+                    "'tool_choice' names '\(name.prefix(64))', which is none of the tools", param: "tool_choice")
             }
             choice = .function(name)
         }
@@ -58,6 +59,9 @@ enum ToolFields {
 
     private static func isName(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
-            && name.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "_-.".unicodeScalars.contains($0)) }
+            && name.unicodeScalars.allSatisfy {
+                $0.isASCII
+                    && ($0.properties.isAlphabetic || ("0"..."9").contains($0) || "_-.".unicodeScalars.contains($0))
+            }
     }
 }

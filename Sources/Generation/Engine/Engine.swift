@@ -46,7 +46,8 @@ public final class Engine: Sendable {
         let room = options.contextTokens - request.prompt.count
         let maxTokens = request.maxTokens ?? room
         guard room >= maxTokens, room > 0 || maxTokens == 0 else {
-            throw .contextExceeded(prompt: request.prompt.count, maxTokens: request.maxTokens, context: options.contextTokens)
+            throw .contextExceeded(
+                prompt: request.prompt.count, maxTokens: request.maxTokens, context: options.contextTokens)
         }
         let inbox = inbox
         let (outlet, stream) = Outlet.make { inbox.wake() }

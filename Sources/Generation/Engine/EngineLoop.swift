@@ -32,7 +32,8 @@ final class EngineLoop {
         let pages = (tokens + CacheShape.pageTokens - 1) / CacheShape.pageTokens
         cache = try decoder.device.makeCache(
             CacheShape(
-                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages))
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages)
+        )
         allocator = PageAllocator(pages: pages)
         statistics.pages = pages
     }
@@ -123,7 +124,8 @@ extension EngineLoop {
         var batch = Batch()
         for share in shares {
             batch.append(
-                share.sequence.tokens[share.tokens], position: share.tokens.lowerBound, pages: share.sequence.lease.pages)
+                share.sequence.tokens[share.tokens], position: share.tokens.lowerBound,
+                pages: share.sequence.lease.pages)
         }
         // Scores are needed of each last token, and of all tokens of a prompt that is to be reported.
         let wanted = shares.flatMap { share -> [(Share, row: Int)] in
@@ -148,7 +150,9 @@ extension EngineLoop {
     private func plan() -> [Share] {
         for sequence in running where sequence.isDecoding {
             // Setting back others may have set back this one.
-            while sequence.computed > 0, !allocator.extend(&sequence.lease, toHold: sequence.tokens.count) { setBackYoungest() }
+            while sequence.computed > 0, !allocator.extend(&sequence.lease, toHold: sequence.tokens.count) {
+                setBackYoungest()
+            }
         }
         let answers = running.filter(\.isDecoding)
         let time = answers.isEmpty ? options.promptStep : options.mixedStep
@@ -159,7 +163,8 @@ extension EngineLoop {
             let count = sequence.isDecoding ? 1 : min(sequence.pending, room)
             guard count > 0 else { continue }
             if !sequence.isDecoding { room -= count }
-            shares.append(Share(sequence: sequence, tokens: sequence.computed..<sequence.computed + count, start: start))
+            shares.append(
+                Share(sequence: sequence, tokens: sequence.computed..<sequence.computed + count, start: start))
             start += count
         }
         return shares

@@ -55,7 +55,8 @@ public struct ChatPrompt: Sendable {
 
     private static func preparedCall(_ call: JSONValue) -> JSONValue {
         guard var object = call.object, var function = object["function"]?.object,
-            let text = function["arguments"]?.string, let arguments = try? JSONValue(parsing: text), arguments.object != nil
+            let text = function["arguments"]?.string, let arguments = try? JSONValue(parsing: text),
+            arguments.object != nil
         else { return call }
         function["arguments"] = arguments
         object["function"] = .object(function)

@@ -68,7 +68,8 @@ extension Tokenizer {
                     tokens: vocabulary.tokens, types: vocabulary.types.map(\.rawValue), merges: vocabulary.merges,
                     preTokenizer: vocabulary.pre, addsBeginning: vocabulary.addBOS, beginningID: vocabulary.bosTokenID,
                     endID: vocabulary.eosTokenID, paddingID: vocabulary.padTokenID))
-        case nil: throw TokenizerError.malformed(field: "tokenizer.json", reason: "is missing; put it beside the weights")
+        case nil:
+            throw TokenizerError.malformed(field: "tokenizer.json", reason: "is missing; put it beside the weights")
         }
     }
 }

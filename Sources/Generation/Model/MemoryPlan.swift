@@ -27,7 +27,9 @@ public struct MemoryPlan: Sendable {
     ///   - context: tokens of a sequence, if somebody asked; else what the model permits, ``usualContext`` at most.
     ///   - parallel: sequences that shall run side by side; the cache is made for fewer if memory is short.
     /// - Throws: ``MemoryError`` with all figures if not even one sequence fits.
-    public init(_ checkpoint: Checkpoint, on device: any Device, context: Int?, parallel: Int, available: Int) throws(MemoryError) {
+    public init(_ checkpoint: Checkpoint, on device: any Device, context: Int?, parallel: Int, available: Int)
+        throws(MemoryError)
+    {
         let config = checkpoint.config
         weightBytes = checkpoint.tensorNames.reduce(0) { sum, name in
             sum + (checkpoint.optionalTensor(name).map { Self.packedBytes($0, on: device) } ?? 0)
@@ -102,6 +104,8 @@ public enum AvailableMemory {
     }
 
     private static func number(_ path: String) -> Int? {
-        (try? String(contentsOfFile: path, encoding: .utf8)).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        (try? String(contentsOfFile: path, encoding: .utf8)).flatMap {
+            Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
     }
 }

@@ -29,7 +29,8 @@ struct Attention: Sendable {
     func callAsFunction(_ x: Tensor, addedTo residual: Tensor, pass: ForwardPass, layer: Int) -> Tensor {
         let qkv = pass.device.linear(x, [query, key, value])
         let attended = pass.device.attention(
-            query: qkv[0], key: qkv[1], value: qkv[2], heads: heads, batch: pass.batch, rotary: pass.rotary, cache: pass.cache,
+            query: qkv[0], key: qkv[1], value: qkv[2], heads: heads, batch: pass.batch, rotary: pass.rotary,
+            cache: pass.cache,
             layer: layer)
         return pass.device.linear(attended, output, addedTo: residual)
     }

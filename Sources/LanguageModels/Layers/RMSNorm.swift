@@ -11,5 +11,7 @@ struct RMSNorm: Sendable {
         epsilon = Float(weights.config.rmsNormEps)
     }
 
-    func callAsFunction(_ x: Tensor, on device: any Device) -> Tensor { device.rmsNorm(x, weight: weight, epsilon: epsilon) }
+    func callAsFunction(_ x: Tensor, on device: any Device) -> Tensor {
+        device.rmsNorm(x, weight: weight, epsilon: epsilon)
+    }
 }

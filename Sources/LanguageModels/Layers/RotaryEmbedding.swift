@@ -30,14 +30,17 @@ struct RotaryEmbedding: Sendable {
             }
             amplitude = 1
         case .yarn(let factor, let original, let fast, let slow, let attention):
-            frequencies = Self.yarn(plain, config: config, factor: factor, original: Double(original), fast: fast, slow: slow)
+            frequencies = Self.yarn(
+                plain, config: config, factor: factor, original: Double(original), fast: fast, slow: slow)
             amplitude = Float(attention ?? (factor > 1 ? 0.1 * log(factor) + 1 : 1))
         }
     }
 
     /// Llama 3.1's rule, as Hugging Face's `_compute_llama3_parameters` states it: long wavelengths are divided by
     /// `factor`, short ones kept, and those between are blended.
-    private static func llama3(_ frequency: Double, factor: Double, low: Double, high: Double, original: Double) -> Double {
+    private static func llama3(_ frequency: Double, factor: Double, low: Double, high: Double, original: Double)
+        -> Double
+    {
         let wavelength = 2 * Double.pi / frequency
         if wavelength < original / high { return frequency }
         if wavelength > original / low { return frequency / factor }
@@ -76,6 +79,7 @@ struct RotaryEmbedding: Sendable {
         }
         let shape = [positions.count, frequencies.count]
         return RotaryAngles(
-            cosine: device.tensor(cosine, shape: shape), sine: device.tensor(sine, shape: shape), isInterleaved: isInterleaved)
+            cosine: device.tensor(cosine, shape: shape), sine: device.tensor(sine, shape: shape),
+            isInterleaved: isInterleaved)
     }
 }

@@ -7,12 +7,15 @@ extension CPUDevice {
     ) -> Tensor {
         guard let cache = cache as? CPUCache else { preconditionFailure("the cache belongs to another device") }
         precondition(heads.headDim % 16 == 0, "a head must be a multiple of 16 wide")
-        store(query: query, key: key, value: value, heads: heads, batch: batch, rotary: rotary, cache: cache, layer: layer)
+        store(
+            query: query, key: key, value: value, heads: heads, batch: batch, rotary: rotary, cache: cache, layer: layer
+        )
         return attend(query, heads: heads, batch: batch, cache: cache, layer: layer)
     }
 
     private func store(
-        query: Tensor, key: Tensor, value: Tensor, heads: AttentionHeads, batch: Batch, rotary: RotaryAngles, cache: CPUCache,
+        query: Tensor, key: Tensor, value: Tensor, heads: AttentionHeads, batch: Batch, rotary: RotaryAngles,
+        cache: CPUCache,
         layer: Int
     ) {
         var pages: [Int32] = []
@@ -27,14 +30,17 @@ extension CPUDevice {
             unsafe slots.withUnsafeBufferPointer { slots in
                 let job = unsafe hk_store_job(
                     heads: heads.heads, kv_heads: heads.kvHeads, head_dim: heads.headDim,
-                    q_norm: UnsafePointer(heads.queryNorm?.storage.base), k_norm: UnsafePointer(heads.keyNorm?.storage.base),
+                    q_norm: UnsafePointer(heads.queryNorm?.storage.base),
+                    k_norm: UnsafePointer(heads.keyNorm?.storage.base),
                     epsilon: heads.epsilon, interleaved: rotary.isInterleaved,
                     cosine: UnsafePointer(rotary.cosine.storage.base), sine: UnsafePointer(rotary.sine.storage.base),
                     q: query.storage.base, k: key.storage.base, v: UnsafePointer(value.storage.base),
                     keys: cache.keys(layer: layer), values: cache.values(layer: layer), page: pages.baseAddress,
                     slot: slots.baseAddress)
                 team.share(batch.tokens.count, piece: Self.rowPiece) { range, _ in
-                    unsafe withUnsafePointer(to: job) { unsafe kernels.pointee.store($0, range.lowerBound, range.upperBound) }
+                    unsafe withUnsafePointer(to: job) {
+                        unsafe kernels.pointee.store($0, range.lowerBound, range.upperBound)
+                    }
                 }
             }
         }
@@ -68,7 +74,8 @@ extension CPUDevice {
         team.share(tasks.count, piece: 1) { range, thread in
             for index in range {
                 unsafe run(
-                    tasks[index], query: query, output: output, heads: heads, part: batch.parts[tasks[index].part], cache: cache,
+                    tasks[index], query: query, output: output, heads: heads, part: batch.parts[tasks[index].part],
+                    cache: cache,
                     layer: layer, scratch: scratch.base + thread * scratchFloats)
             }
         }
@@ -93,7 +100,8 @@ extension CPUDevice {
                 unsafe withUnsafeMutablePointer(to: &job.pointee.out) { out in
                     unsafe withUnsafeMutablePointer(to: &job.pointee.keys_seen) { seen in
                         let q = unsafe UnsafeMutableRawPointer(q).assumingMemoryBound(to: UnsafePointer<Float>?.self)
-                        let out = unsafe UnsafeMutableRawPointer(out).assumingMemoryBound(to: UnsafeMutablePointer<Float>?.self)
+                        let out = unsafe UnsafeMutableRawPointer(out).assumingMemoryBound(
+                            to: UnsafeMutablePointer<Float>?.self)
                         let seen = unsafe UnsafeMutableRawPointer(seen).assumingMemoryBound(to: Int32.self)
                         for token in task.tokens {
                             for head in task.heads {

@@ -50,7 +50,9 @@ extension CPUDevice {
     private func sweepExperts(
         _ order: ExpertOrder, _ makeJob: (_ expert: Int, _ slots: Range<Int>) -> (hk_linear_job, index: [Int32])
     ) {
-        let busy = order.ranges.enumerated().filter { !$0.element.isEmpty }.sorted { $0.element.count > $1.element.count }
+        let busy = order.ranges.enumerated().filter { !$0.element.isEmpty }.sorted {
+            $0.element.count > $1.element.count
+        }
         guard let first = busy.first else { return }
         let panels = unsafe (Int(makeJob(first.offset, first.element).0.rows) + 15) / 16
         let pieces = min(panels, busy.count >= 4 * team.threads ? 1 : 4)
@@ -101,7 +103,8 @@ struct ExpertOrder {
         let values = logits.floats
         let choices = (0..<logits.rows).map { row in
             ExpertChoice(
-                logits: Array(values[row * experts..<(row + 1) * experts]), used: mixture.used, isNormalised: mixture.isNormalised)
+                logits: Array(values[row * experts..<(row + 1) * experts]), used: mixture.used,
+                isNormalised: mixture.isNormalised)
         }
         var counts = [Int](repeating: 0, count: experts)
         for choice in choices { for expert in choice.experts { counts[expert] += 1 } }

@@ -15,7 +15,8 @@ extension CPUDevice {
 
     public func linear(_ x: Tensor, _ weight: any Weight, addedTo residual: Tensor) -> Tensor {
         let weight = own(weight)
-        precondition(residual.rows == x.rows && residual.width == weight.rows, "the residual must have the product's shape")
+        precondition(
+            residual.rows == x.rows && residual.width == weight.rows, "the residual must have the product's shape")
         let input = Activations(x, for: [weight], on: self)
         let output = makeTensor(residual.shape)
         var job = unsafe input.job(weight, output: output)

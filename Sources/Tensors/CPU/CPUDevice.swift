@@ -72,7 +72,8 @@ import Foundation
         let output = makeTensor(x.shape)
         team.share(x.rows, piece: Self.rowPiece) { range, _ in
             unsafe kernels.pointee.rms_norm(
-                x.storage.base, weight.storage.base, epsilon, x.width, range.lowerBound, range.upperBound, output.storage.base)
+                x.storage.base, weight.storage.base, epsilon, x.width, range.lowerBound, range.upperBound,
+                output.storage.base)
         }
         return output
     }

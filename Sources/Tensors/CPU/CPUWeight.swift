@@ -88,7 +88,8 @@ extension CPUDevice {
     }
 
     /// Formats without a layout of their own become Q8_0, 16 rows at a time.
-    private func packExpanded(_ bytes: UnsafeRawBufferPointer, format: BlockFormat, into weight: CPUWeight, matrix: Int) {
+    private func packExpanded(_ bytes: UnsafeRawBufferPointer, format: BlockFormat, into weight: CPUWeight, matrix: Int)
+    {
         let rowBytes = bytes.count / weight.rows
         let panels = unsafe weight.panels(of: matrix)
         team.share(weight.panelsPerMatrix, piece: 2) { range, _ in
@@ -103,7 +104,8 @@ extension CPUDevice {
                 }
                 unsafe blocks.withUnsafeBufferPointer { blocks in
                     var rows = unsafe (0..<16).map { row in
-                        row < present ? unsafe blocks.baseAddress.map { unsafe $0 + row * (weight.columns / 32 * 34) } : nil
+                        row < present
+                            ? unsafe blocks.baseAddress.map { unsafe $0 + row * (weight.columns / 32 * 34) } : nil
                     }
                     unsafe hk_pack_panel(HK_Q8_0, &rows, weight.columns, panels + panel * weight.panelBytes)
                 }

@@ -13,7 +13,8 @@ final class ReferenceCache: KeyValueCache {
 
     private func place(_ layer: Int, _ head: Int, _ position: Int, _ pages: [Int32]) -> Place {
         Place(
-            layer: layer, head: head, page: pages[position / CacheShape.pageTokens], slot: position % CacheShape.pageTokens)
+            layer: layer, head: head, page: pages[position / CacheShape.pageTokens],
+            slot: position % CacheShape.pageTokens)
     }
 
     func store(key: [Float], value: [Float], layer: Int, head: Int, position: Int, pages: [Int32]) {

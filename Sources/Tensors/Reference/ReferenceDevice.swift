@@ -75,9 +75,12 @@ public final class ReferenceDevice: Device {
         let (router, gate, up, down) = (own(mixture.router), own(mixture.gate), own(mixture.up), own(mixture.down))
         var output = residual.floats
         for (token, row) in rows(of: x).enumerated() {
-            let choice = ExpertChoice(logits: router.product(row), used: mixture.used, isNormalised: mixture.isNormalised)
+            let choice = ExpertChoice(
+                logits: router.product(row), used: mixture.used, isNormalised: mixture.isNormalised)
             for (expert, weight) in zip(choice.experts, choice.weights) {
-                let inner = zip(gate.product(row, matrix: expert), up.product(row, matrix: expert)).map { Self.silu($0) * $1 }
+                let inner = zip(gate.product(row, matrix: expert), up.product(row, matrix: expert)).map {
+                    Self.silu($0) * $1
+                }
                 for (column, value) in down.product(inner, matrix: expert).enumerated() {
                     output[token * residual.width + column] += weight * value
                 }
@@ -100,7 +103,8 @@ public final class ReferenceDevice: Device {
         func turned(_ head: [Float], _ norm: Tensor?, _ token: Int) -> [Float] {
             let x = norm.map { Self.rmsNorm(head, weight: $0.floats, epsilon: heads.epsilon) } ?? head
             let angles = token * dim / 2..<(token + 1) * dim / 2
-            return Self.rotate(x, cosine: Array(cosine[angles]), sine: Array(sine[angles]), isInterleaved: rotary.isInterleaved)
+            return Self.rotate(
+                x, cosine: Array(cosine[angles]), sine: Array(sine[angles]), isInterleaved: rotary.isInterleaved)
         }
         var output = [Float](repeating: 0, count: query.count)
         for part in batch.parts {
@@ -109,13 +113,15 @@ public final class ReferenceDevice: Device {
                 for h in 0..<heads.kvHeads {
                     cache.store(
                         key: turned(head(keys, token, h, of: heads.kvHeads), heads.keyNorm, token),
-                        value: head(values, token, h, of: heads.kvHeads), layer: layer, head: h, position: position, pages: part.pages)
+                        value: head(values, token, h, of: heads.kvHeads), layer: layer, head: h, position: position,
+                        pages: part.pages)
                 }
                 for h in 0..<heads.heads {
                     let q = turned(head(queries, token, h, of: heads.heads), heads.queryNorm, token)
                     let attended = cache.attend(
                         q, layer: layer, head: h / (heads.heads / heads.kvHeads), keys: position + 1, pages: part.pages)
-                    output.replaceSubrange((token * heads.heads + h) * dim..<(token * heads.heads + h + 1) * dim, with: attended)
+                    output.replaceSubrange(
+                        (token * heads.heads + h) * dim..<(token * heads.heads + h + 1) * dim, with: attended)
                 }
             }
         }
@@ -123,7 +129,9 @@ public final class ReferenceDevice: Device {
     }
 
     private func own(_ weight: any Weight) -> ReferenceWeight {
-        guard let weight = weight as? ReferenceWeight else { preconditionFailure("the weight belongs to another device") }
+        guard let weight = weight as? ReferenceWeight else {
+            preconditionFailure("the weight belongs to another device")
+        }
         return weight
     }
 

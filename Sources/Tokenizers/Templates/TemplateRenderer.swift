@@ -153,7 +153,7 @@ final class TemplateRenderer {
 
     /// The key that `value` is, nil if it cannot be one; counts the bytes that are hashed.
     func key(_ value: TemplateValue) throws(TemplateError) -> TemplateKey? {
-        if case .string(let text) = value { try spend(bytes: text.count) }
+        if case .string(let text) = value { try spend(bytes: text.count, factor: 4) }
         return TemplateKey(value)
     }
 
