@@ -75,6 +75,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "EndToEndTests", dependencies: ["hybrie"], exclude: ["requirements.txt", "openai_client.py", "many_clients.py"], swiftSettings: settings),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "OrderedJSON", "Tensors"], swiftSettings: settings),
+        .testTarget(name: "TensorsTests", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: settings),
+        .testTarget(name: "TokenizersTests", dependencies: ["OrderedJSON", "Tokenizers"], swiftSettings: settings),
         .testTarget(
             name: "GenerationTests",
             dependencies: ["Generation", "LanguageModels", "Checkpoints", "OrderedJSON", "Tensors", "Tokenizers"],

@@ -156,8 +156,11 @@ final class Inbox: Sendable {
     }
 
     /// Sleeps until the next ring, unless one came since `seen`.
-    func wait(since seen: Int) {
-        state.withLock { $0.isIdle = $0.commands.isEmpty && !$0.isClosed }
+    func wait(since seen: Int, publishing update: (inout EngineStatistics) -> Void) {
+        state.withLock { state in
+            update(&state.statistics)
+            state.isIdle = state.commands.isEmpty && !state.isClosed
+        }
         bell.lock()
         while rings.load(ordering: .relaxed) == seen { bell.wait() }
         bell.unlock()

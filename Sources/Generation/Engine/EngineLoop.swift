@@ -46,7 +46,7 @@ final class EngineLoop {
             dropAbandoned()
             admit()
             if running.isEmpty {
-                if waiting.isEmpty, commands.isEmpty { inbox.wait(since: rings) }
+                if waiting.isEmpty, commands.isEmpty { inbox.wait(since: rings) { [self] in publish(into: &$0) } }
                 continue
             }
             step()

@@ -25,13 +25,12 @@ public struct ChatPrompt: Sendable {
     /// so that no text can pretend to be another role.
     /// - Throws: `TemplateError`.
     public func tokens(for model: LoadedModel, template: ChatTemplate, now: Date = Date()) throws -> [Int32] {
-        let segments = try template.renderSegments(context(for: model), now: now)
+        let segments = try template.renderSegments(context, specialTokens: model.specialTokens, now: now)
         return model.tokenizer.encode(segments: segments).compactMap { Int32(exactly: $0) }
     }
 
-    private func context(for model: LoadedModel) -> JSONObject {
+    private var context: JSONObject {
         var context = JSONObject()
-        for (name, text) in model.specialTokens.sorted(by: { $0.key < $1.key }) { context[name] = .string(text) }
         context["messages"] = .array(messages)
         context["tools"] = tools.map { .array($0) } ?? .null
         context["documents"] = .null

@@ -2,24 +2,28 @@ import CKernels
 import Foundation
 import Synchronization
 
-/// Threads that carry out one job together, over and over: a decode step is hundreds of jobs of microseconds each.
+/// Threads that share out one job after another: a decode step is hundreds of jobs of microseconds each.
 ///
-/// The caller is thread 0. Between jobs the others spin for a moment, then sleep until the next one.
+/// The caller takes part. Workers join a job while it is open; one that the system has put aside is not waited for unless
+/// it has joined, so another busy program slows the team down but doesn't stop it. Between jobs workers spin for a
+/// moment, then sleep.
 ///
-/// `@unchecked Sendable`: `job` is written by the caller alone, before `generation` publishes it, and read by workers
-/// before `running` tells that they are done.
+/// `@unchecked Sendable`: `job` is written by the caller alone, before `state` opens the job, and read only by workers
+/// that have joined, for all of whom the caller waits before it goes on.
 final class WorkerTeam: @unchecked Sendable {
     let threads: Int
-    /// Counts jobs; a change is the call to work. Negative: the team is dissolved.
-    private let generation = Atomic<Int>(0)
-    /// Workers still busy with the current job.
-    private let running = Atomic<Int>(0)
+    /// The job's number in the upper bits, whether it is open in ``open``, and how many workers have joined below.
+    private let state = Atomic<UInt64>(0)
     private let sleepers = Atomic<Int>(0)
+    private let isDissolved = Atomic<Bool>(false)
     private let wake = NSCondition()
     /// One caller at a time.
     private let turn = NSLock()
     private var job: (@Sendable (Int) -> Void)?
 
+    private static let open: UInt64 = 1 << 16
+    private static let next: UInt64 = 1 << 17
+    private static let joined: UInt64 = open - 1
     /// Rounds a worker spins before it sleeps: about two milliseconds.
     private static let spins = 40_000
 
@@ -36,35 +40,46 @@ final class WorkerTeam: @unchecked Sendable {
     /// Ends the workers; the team can't be used afterwards. (They hold the team, so it can't end by itself.)
     func dissolve() {
         turn.lock()
-        generation.store(-1, ordering: .sequentiallyConsistent)
-        wake.lock()
-        wake.broadcast()
-        wake.unlock()
+        isDissolved.store(true, ordering: .sequentiallyConsistent)
+        state.wrappingAdd(Self.next, ordering: .sequentiallyConsistent)
+        ringBell()
         turn.unlock()
     }
 
-    /// Calls `body` once on every thread with its index and returns when all are done.
-    func run(_ body: (Int) -> Void) {
-        guard threads > 1 else { return body(0) }
+    /// Shares out `0..<count` in pieces of `piece`: whoever is free takes the next. Returns when all are done.
+    func share(_ count: Int, piece: Int, _ body: (Range<Int>, _ thread: Int) -> Void) {
+        guard count > piece, threads > 1 else {
+            if count > 0 { body(0..<count, 0) }
+            return
+        }
+        let taken = Atomic<Int>(0)
+        run { thread in
+            while true {
+                let start = taken.wrappingAdd(piece, ordering: .relaxed).oldValue
+                guard start < count else { return }
+                body(start..<min(start + piece, count), thread)
+            }
+        }
+    }
+
+    /// Calls `body` on the caller's thread and on every worker that comes while the caller is at it.
+    private func run(_ body: (Int) -> Void) {
         turn.lock()
         defer { turn.unlock() }
         withoutActuallyEscaping(body) { body in
             let shared = Shared(body: body)
             job = { shared.body($0) }
-            running.store(threads - 1, ordering: .relaxed)
-            generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
-            if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
-                wake.lock()
-                wake.broadcast()
-                wake.unlock()
-            }
+            state.wrappingAdd(Self.next | Self.open, ordering: .sequentiallyConsistent)
+            if sleepers.load(ordering: .sequentiallyConsistent) > 0 { ringBell() }
             body(0)
+            // Closed: nobody joins any more. Those who have are at their last pieces.
+            var now = state.wrappingSubtract(Self.open, ordering: .acquiringAndReleasing).newValue
             var spins = 0
-            while running.load(ordering: .acquiring) > 0 {
+            while now & Self.joined > 0 {
                 hk_pause()
                 spins += 1
-                // A worker may have been put aside by the system in favour of another program.
                 if spins > Self.spins { sched_yield() }
+                now = state.load(ordering: .acquiring)
             }
             job = nil
         }
@@ -73,47 +88,43 @@ final class WorkerTeam: @unchecked Sendable {
     /// `@unchecked Sendable`: `run` returns only when every thread is done with the closure.
     private struct Shared: @unchecked Sendable { let body: (Int) -> Void }
 
+    private func ringBell() {
+        wake.lock()
+        wake.broadcast()
+        wake.unlock()
+    }
+
     private func work(as index: Int) {
-        var seen = 0
+        var seen: UInt64 = 0
         while true {
-            var now = generation.load(ordering: .acquiring)
             var spins = 0
-            while now == seen {
+            var now = state.load(ordering: .acquiring)
+            while now / Self.next == seen {
                 hk_pause()
                 spins += 1
                 if spins > Self.spins { sleep(until: seen) }
-                now = generation.load(ordering: .acquiring)
+                now = state.load(ordering: .acquiring)
             }
-            guard now >= 0 else { return }
-            seen = now
-            job?(index)
-            running.wrappingSubtract(1, ordering: .releasing)
+            guard !isDissolved.load(ordering: .relaxed) else { return }
+            seen = now / Self.next
+            while now / Self.next == seen, now & Self.open != 0 {
+                let (exchanged, original) = state.compareExchange(
+                    expected: now, desired: now + 1, ordering: .acquiringAndReleasing)
+                if exchanged {
+                    job?(index)
+                    state.wrappingSubtract(1, ordering: .releasing)
+                    break
+                }
+                now = original
+            }
         }
     }
 
-    private func sleep(until seen: Int) {
+    private func sleep(until seen: UInt64) {
         sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
         wake.lock()
-        while generation.load(ordering: .sequentiallyConsistent) == seen { wake.wait() }
+        while state.load(ordering: .sequentiallyConsistent) / Self.next == seen { wake.wait() }
         wake.unlock()
         sleepers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
-    }
-}
-
-extension WorkerTeam {
-    /// Shares out `0..<count` in pieces of `piece`: whoever is free takes the next.
-    func share(_ count: Int, piece: Int, _ body: (Range<Int>, _ thread: Int) -> Void) {
-        guard count > piece, threads > 1 else {
-            if count > 0 { body(0..<count, 0) }
-            return
-        }
-        let next = Atomic<Int>(0)
-        run { thread in
-            while true {
-                let start = next.wrappingAdd(piece, ordering: .relaxed).oldValue
-                guard start < count else { return }
-                body(start..<min(start + piece, count), thread)
-            }
-        }
     }
 }

@@ -23,6 +23,7 @@ public struct ChatTemplate: Sendable {
     ///   - specialTokens: variables such as `bos_token`; they win over `context`.
     ///   - limits: what the rendering may use.
     ///   - now: what `strftime_now` shows, in UTC; shift it by the zone's offset for local time.
+    /// - Returns: the text to encode.
     /// - Throws: ``TemplateError``.
     public func render(
         _ context: JSONObject, specialTokens: [String: String] = [:], limits: TemplateLimits = .default, now: Date

@@ -21,16 +21,19 @@ public enum MemoryBandwidth {
     public static func measure(on device: CPUDevice, bytes: Int = 1 << 30) throws(TensorError) -> Double {
         let memory = try PackedMemory(bytes: bytes)
         unsafe memory.base.initializeMemory(as: UInt8.self, repeating: 1, count: bytes)
-        let part = bytes / device.threads / 64 * 64
+        let part = bytes / (device.threads * 16) / 64 * 64
         var best = Duration.seconds(3600)
         for _ in 0..<3 {
             let start = ContinuousClock.now
-            device.team.run { thread in
-                _ = unsafe hk_read((memory.base + thread * part).assumingMemoryBound(to: UInt8.self), part)
+            let pieces = device.threads * 16
+            device.team.share(pieces, piece: 1) { range, _ in
+                for piece in range {
+                    _ = unsafe hk_read((memory.base + piece * part).assumingMemoryBound(to: UInt8.self), part)
+                }
             }
             best = min(best, start.duration(to: .now))
         }
         let seconds = Double(best.components.seconds) + Double(best.components.attoseconds) * 1e-18
-        return Double(part * device.threads) / max(seconds, 1e-9)
+        return Double(part * device.threads * 16) / max(seconds, 1e-9)
     }
 }
