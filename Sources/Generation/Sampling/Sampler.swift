@@ -26,17 +26,18 @@ struct Sampler: Sendable {
 
     /// The next token out of `scores`, among those of `mask`.
     func choose(_ scores: Span<Float>, mask: TokenMask?, forbidden: Set<Int32>) -> Int32 {
-        guard parameters.changesScores || mask != nil || !forbidden.isEmpty || parameters.temperature > 0 else {
-            return Int32(scores.indexOfLargest)
-        }
-        var scores = [Float](scores)
-        adjust(&scores)
-        for token in forbidden where Int(token) < scores.count { scores[Int(token)] = -.infinity }
+        guard parameters.changesScores || mask != nil || !forbidden.isEmpty else { return pick(from: scores) }
+        var changed = [Float](scores)
+        adjust(&changed)
+        for token in forbidden where Int(token) < changed.count { changed[Int(token)] = -.infinity }
         if let mask {
-            for id in scores.indices where !mask[id] { scores[id] = -.infinity }
+            for id in changed.indices where !mask[id] { changed[id] = -.infinity }
         }
-        if parameters.temperature <= 0 { return Int32(scores.span.indexOfLargest) }
-        return draw(from: scores)
+        return pick(from: changed.span)
+    }
+
+    private func pick(from scores: Span<Float>) -> Int32 {
+        parameters.temperature > 0 ? draw(from: scores) : Int32(scores.indexOfLargest)
     }
 
     private func adjust(_ scores: inout [Float]) {
@@ -52,32 +53,25 @@ struct Sampler: Sendable {
         for (token, bias) in parameters.logitBias where Int(token) < scores.count { scores[Int(token)] += bias }
     }
 
-    /// Natural logarithm of the smallest probability, relative to the best token's, that is considered at all: all tokens
-    /// below it together weigh less than the rounding of a float.
-    private static let negligible: Float = -30
+    private typealias Candidate = (id: Int32, weight: Float)
 
-    private func draw(from scores: [Float]) -> Int32 {
-        let best = scores.span.indexOfLargest
+    /// Natural logarithm of the smallest probability, relative to the best token's, that is considered at all: all of a
+    /// large vocabulary below it weighs a few ten-thousandths.
+    private static let negligible: Float = -20
+
+    private func draw(from scores: Span<Float>) -> Int32 {
+        let best = scores.indexOfLargest
+        let top = scores[best]
         let floor = max(
-            scores[best] + Self.negligible * parameters.temperature,
-            parameters.minP > 0 ? scores[best] + log(parameters.minP) * parameters.temperature : -.infinity)
-        var candidates: [(id: Int32, weight: Float)] = []
-        for (id, score) in scores.enumerated() where score >= floor && score > -.infinity {
-            candidates.append((Int32(id), exp((score - scores[best]) / parameters.temperature)))
+            top + Self.negligible * parameters.temperature,
+            parameters.minP > 0 ? top + log(parameters.minP) * parameters.temperature : -.infinity)
+        let factor = 1 / parameters.temperature
+        var candidates: [Candidate] = []
+        for id in scores.indices where scores[id] >= floor && scores[id] > -.infinity {
+            candidates.append((Int32(id), exp((scores[id] - top) * factor)))
         }
         guard !candidates.isEmpty else { return Int32(best) }
-        // Equal weights in the order of their ids, so that the order is one and the same everywhere.
-        candidates.sort { $0.weight > $1.weight || ($0.weight == $1.weight && $0.id < $1.id) }
-        if parameters.topK > 0 { candidates = Array(candidates.prefix(parameters.topK)) }
-        if parameters.topP < 1 {
-            let total = candidates.reduce(Float(0)) { $0 + $1.weight }
-            var sum: Float = 0
-            let count = candidates.firstIndex {
-                sum += $0.weight
-                return sum >= parameters.topP * total
-            }
-            candidates = Array(candidates.prefix((count ?? candidates.count - 1) + 1))
-        }
+        if parameters.topK > 0 || parameters.topP < 1 { candidates = self.best(of: candidates) }
         let total = candidates.reduce(Float(0)) { $0 + $1.weight }
         var rest = uniform() * total
         for candidate in candidates {
@@ -85,6 +79,39 @@ struct Sampler: Sendable {
             if rest < 0 { return candidate.id }
         }
         return candidates[candidates.count - 1].id
+    }
+
+    /// The candidates that top-k and then top-p leave, best first, equal ones in the order of their ids.
+    ///
+    /// Sorting a whole vocabulary costs more than a small model's step, so only the heaviest are sorted: those above a
+    /// threshold that is lowered until it leaves enough.
+    private func best(of candidates: [Candidate]) -> [Candidate] {
+        let wanted = parameters.topK > 0 ? min(parameters.topK, candidates.count) : candidates.count
+        var threshold: Float = 0.01
+        while true {
+            var heaviest = threshold > 1e-9 ? candidates.filter { $0.weight >= threshold } : candidates
+            let isAll = heaviest.count == candidates.count
+            heaviest.sort { $0.weight > $1.weight || ($0.weight == $1.weight && $0.id < $1.id) }
+            if heaviest.count >= wanted || isAll {
+                return nucleus(of: Array(heaviest.prefix(wanted)), total: nil) ?? heaviest
+            }
+            if parameters.topK == 0, let nucleus = nucleus(of: heaviest, total: candidates.reduce(0) { $0 + $1.weight }) {
+                return nucleus
+            }
+            threshold /= 10
+        }
+    }
+
+    /// The first of `sorted` whose weights reach top-p of `total` (their own if none is given); `nil` if all don't.
+    private func nucleus(of sorted: [Candidate], total: Float?) -> [Candidate]? {
+        guard parameters.topP < 1 else { return total == nil ? sorted : nil }
+        let target = parameters.topP * (total ?? sorted.reduce(0) { $0 + $1.weight })
+        var sum: Float = 0
+        for (index, candidate) in sorted.enumerated() {
+            sum += candidate.weight
+            if sum >= target { return Array(sorted[...index]) }
+        }
+        return total == nil ? sorted : nil
     }
 
     /// A number in 0..<1 out of seed and step alone: SplitMix64 (Steele, Lea and Flood 2014) at that counter.
@@ -128,5 +155,17 @@ extension Span<Float> {
             if best.count > count { best.removeLast() }
         }
         return best
+    }
+}
+
+/// The sampler of one step, for tests.
+package enum SamplerProbe {
+    /// The token that `parameters` choose after `prompt` and `answer`.
+    package static func choose(
+        _ scores: [Float], _ parameters: SamplingParameters, prompt: [Int32] = [], answer: [Int32] = []
+    ) -> Int32 {
+        var sampler = Sampler(parameters, prompt: prompt)
+        for token in answer { sampler.accept(token) }
+        return sampler.choose(scores.span, mask: nil, forbidden: [])
     }
 }
