@@ -75,6 +75,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "API", "Checkpoints", "Generation", "OrderedJSON", "Tokenizers", .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            path: "Fuzz", swiftSettings: settings),
+        .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: settings),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["hybrie"], exclude: ["requirements.txt", "openai_client.py", "many_clients.py"], swiftSettings: settings),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "OrderedJSON", "Tensors"], swiftSettings: settings),

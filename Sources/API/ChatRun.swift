@@ -19,9 +19,12 @@ struct ChatRun: Sendable {
         let prompt = try Self.prompt(of: chat, model: model)
         self.model = model
         parser = model.answerParser(prompt: prompt, tools: chat.toolChoice.isNone ? [] : chat.tools)
-        requests = (0..<chat.sampling.choices).map { choice in
+        requests = try (0..<chat.sampling.choices).map { choice in
             var request = chat.sampling.request(prompt: prompt, choice: choice)
             request.topLogprobs = chat.topLogprobs
+            request.constraint = try model.answerConstraint(
+                prompt: prompt, toolChoice: chat.toolChoice, tools: chat.tools, parallel: chat.callsInParallel,
+                responseFormat: chat.responseFormat)
             return request
         }
     }

@@ -104,6 +104,9 @@ struct ServerState: Sendable {
     func model(for object: JSONObject, _ request: Request) async throws -> LoadedModel {
         let name = object["model"]
         if let name, !name.isNull, name.string == nil { throw Fields.wrong("model", name, expected: "a string") }
+        if let adapter = request.headers[.adapterID], !adapter.isEmpty {
+            throw APIError.invalid("there are no adapters on this server", param: "x-hybrie-adapter-id")
+        }
         let (mode, id) = try ExecutionMode.of(model: name?.string ?? "", header: request.headers[.executionMode])
         try policy.check(mode)
         return try await models.model(id.isEmpty ? nil : id)
@@ -111,7 +114,8 @@ struct ServerState: Sendable {
 
     /// The headers of an answer that inference gave.
     func headers(unused: [String]) -> HTTPFields {
-        var headers: HTTPFields = [.selectedMode: "local", .selectedBackend: "local"]
+        // Watching for the client's leaving ends the connection with the answer; who isn't told would reuse it in vain.
+        var headers: HTTPFields = [.selectedMode: "local", .selectedBackend: "local", .connection: "close"]
         // Names from outside go into a header only if they can't break it.
         let names = unused.prefix(32).filter {
             $0.utf8.count <= 64 && $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2C }

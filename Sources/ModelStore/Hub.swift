@@ -32,12 +32,15 @@ public struct Hub: Sendable {
     func files(of reference: HubReference) async throws -> (names: [String], commit: String) {
         let url = "\(endpoint)/api/models/\(reference.repository)/revision/\(reference.revision)"
         let response = try await send("GET", url)
-        guard response.status == 200 else { throw HubError.refused(what: reference.repository, status: response.status) }
+        guard response.status == 200 else {
+            throw HubError.refused(what: reference.repository, status: response.status)
+        }
         var bytes: [UInt8] = []
         for try await piece in response.body {
             bytes += piece
             guard bytes.count <= Self.answerBytes else {
-                throw HubError.badAnswer(what: reference.repository, reason: "it is longer than \(Self.answerBytes >> 20) MiB")
+                throw HubError.badAnswer(
+                    what: reference.repository, reason: "it is longer than \(Self.answerBytes >> 20) MiB")
             }
         }
         let limits = JSONLimits(bytes: Self.answerBytes, depth: 32, values: 400_000)
@@ -67,7 +70,9 @@ public struct Hub: Sendable {
 
     /// The body of a file from byte `offset`, wherever the hub redirects to.
     /// - Returns: the bytes, and whether they begin at `offset` rather than at 0.
-    func body(of file: RemoteFile, from offset: Int) async throws -> (AsyncThrowingStream<[UInt8], any Error>, resumes: Bool) {
+    func body(of file: RemoteFile, from offset: Int) async throws -> (
+        AsyncThrowingStream<[UInt8], any Error>, resumes: Bool
+    ) {
         var url = file.url
         for _ in 0..<5 {
             let response = try await send("GET", url, from: offset)

@@ -14,7 +14,8 @@ extension ModelStore {
     /// an interrupted pull has fetched is hashed again and used by the next one.
     /// - Throws: ``StoreError``, ``HubError``, or what the transport throws.
     public func pull(
-        _ reference: HubReference, name: String? = nil, from hub: Hub, progress: @Sendable (PullProgress) -> Void = { _ in }
+        _ reference: HubReference, name: String? = nil, from hub: Hub,
+        progress: @Sendable (PullProgress) -> Void = { _ in }
     ) async throws -> StoredModel {
         let repositoryName = String(reference.repository.split(separator: "/").last ?? "")
         let wanted = name ?? reference.file.map { ($0 as NSString).deletingPathExtension } ?? repositoryName
@@ -45,7 +46,8 @@ extension ModelStore {
         if let file = reference.file {
             guard names.contains(file) else { throw .refused(what: file, status: 404) }
             guard file.hasSuffix(".gguf") else {
-                throw .badAnswer(what: file, reason: "only GGUF files are taken one by one; pull the repository instead")
+                throw .badAnswer(
+                    what: file, reason: "only GGUF files are taken one by one; pull the repository instead")
             }
             return [file]
         }
@@ -102,7 +104,9 @@ private struct PullPlace {
     /// Completes one file and checks it.
     func fetch(_ file: Hub.RemoteFile, from hub: Hub, progress: (Int) -> Void) async throws {
         let path = "\(folder)/\(file.name)"
-        if !FileManager.default.fileExists(atPath: path) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        if !FileManager.default.fileExists(atPath: path) {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+        }
         guard let handle = FileHandle(forUpdatingAtPath: path) else { throw StoreError.unreadable(file.name) }
         defer { try? handle.close() }
         var digest = FileDigest(file)
@@ -125,7 +129,10 @@ private struct PullPlace {
             }
             try handle.synchronize()
         }
-        guard size == file.bytes else { throw HubError.badAnswer(what: file.name, reason: "it ended after \(size) of \(file.bytes) bytes; pull again to go on") }
+        guard size == file.bytes else {
+            throw HubError.badAnswer(
+                what: file.name, reason: "it ended after \(size) of \(file.bytes) bytes; pull again to go on")
+        }
         guard digest.matches() else {
             try? FileManager.default.removeItem(atPath: path)
             throw HubError.damaged(file: file.name)

@@ -68,7 +68,8 @@ struct Bench: AsyncParsableCommand {
             for (test, samples) in results {
                 let rates = samples.map { Double(test.tokens) / $0 }
                 print(
-                    "| \(id) | \(checkpoint.totalBytes >> 20) MiB | \(wiring.device.instructionSet) | \(wiring.device.threads) | \(test.name) "
+                    "| \(id) | \(checkpoint.totalBytes >> 20) MiB | \(wiring.device.instructionSet) "
+                        + "| \(wiring.device.threads) | \(test.name) "
                         + "| \(String(format: "%.2f ± %.2f", rates.mean, rates.deviation)) |")
             }
         case .json:

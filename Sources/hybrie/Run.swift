@@ -3,6 +3,7 @@ import Foundation
 import Generation
 import Logging
 import OrderedJSON
+import Synchronization
 import Tokenizers
 
 struct Run: AsyncParsableCommand {
@@ -48,9 +49,9 @@ struct Run: AsyncParsableCommand {
             messages.append(["role": "user", "content": .string(line)])
             let conversation = messages
             let task = Task { try await answer(conversation, with: loaded) }
-            interrupts.handler = { task.cancel() }
+            interrupts.onInterrupt { task.cancel() }
             let text = try await task.value
-            interrupts.handler = nil
+            interrupts.onInterrupt(nil)
             messages.append(["role": "assistant", "content": .string(text)])
         }
         print("")
@@ -120,17 +121,19 @@ struct Run: AsyncParsableCommand {
 }
 
 /// Turns Ctrl-C into a call instead of the end of the program.
-final class Interrupts {
-    /// What Ctrl-C does now; with none it ends the program.
-    nonisolated(unsafe) var handler: (() -> Void)?
-    private let source: any DispatchSourceSignal
+final class Interrupts: Sendable {
+    private let action = Mutex<(@Sendable () -> Void)?>(nil)
+    nonisolated(unsafe) private let source: any DispatchSourceSignal
 
     init() {
         _ = signal(SIGINT, SIG_IGN)
         source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
         source.setEventHandler { [weak self] in
-            if let handler = self?.handler { handler() } else { exit(130) }
+            if let action = self?.action.withLock({ $0 }) { action() } else { exit(130) }
         }
         source.resume()
     }
+
+    /// Says what Ctrl-C does from now on; `nil`: it ends the program.
+    func onInterrupt(_ action: (@Sendable () -> Void)?) { self.action.withLock { $0 = action } }
 }

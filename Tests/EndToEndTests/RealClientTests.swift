@@ -4,7 +4,9 @@ import Testing
 /// Real clients against the real binary.
 @Suite(.enabled(if: RunningServer.canRun, "script/test makes what these need"), .serialized)
 struct RealClientTests {
-    @Test func `the openai SDK lists, chats, streams, calls a tool, keeps a schema, embeds and sees its error classes`() throws {
+    @Test func `the openai SDK lists, chats, streams, calls a tool, keeps a schema, embeds and sees its error classes`()
+        throws
+    {
         let server = try RunningServer()
         let (code, output) = try server.python("openai_client.py", ["\(server.base)/v1", RunningServer.model])
         #expect(code == 0, "\(output)")

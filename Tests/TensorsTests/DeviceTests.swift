@@ -18,7 +18,8 @@ import Testing
     static let floatBound: Float = 1e-4
 
     @Test(arguments: formats, instructionSets)
-    func `products agree with the reference for any number of rows`(format: BlockFormat, instructionSet: String) throws {
+    func `products agree with the reference for any number of rows`(format: BlockFormat, instructionSet: String) throws
+    {
         let device = try #require(CPUDevice(threads: 2, instructionSet: instructionSet))
         let reference = ReferenceDevice()
         var random = SeededGenerator(seed: 11)
@@ -32,7 +33,8 @@ import Testing
             for count in [1, 2, 3, 6, 7, 13] {
                 let values = (0..<count * columns).map { _ in Float.random(in: -1...1, using: &random) }
                 let found = device.linear(device.tensor(values, shape: [count, columns]), [Projection(ours)])[0].floats
-                let expected = reference.linear(reference.tensor(values, shape: [count, columns]), [Projection(theirs)])[0].floats
+                let expected = reference.linear(
+                    reference.tensor(values, shape: [count, columns]), [Projection(theirs)])[0].floats
                 let bound = [.f32, .f16, .bf16].contains(format) ? Self.floatBound : Self.integerBound
                 let isNear = found.indices.allSatisfy { abs(found[$0] - expected[$0]) <= bound * lengths[$0 % rows] }
                 #expect(isNear && found.count == expected.count, "\(rows)x\(columns), \(count) rows")
@@ -76,7 +78,8 @@ import Testing
         for width in [16, 32, 576, 1000] {
             let x = (0..<5 * width).map { _ in Float.random(in: -3...3, using: &random) }
             let w = (0..<width).map { _ in Float.random(in: 0.5...1.5, using: &random) }
-            let found = device.rmsNorm(device.tensor(x, shape: [5, width]), weight: device.tensor(w, shape: [width]), epsilon: 1e-6)
+            let found = device.rmsNorm(
+                device.tensor(x, shape: [5, width]), weight: device.tensor(w, shape: [width]), epsilon: 1e-6)
             let expected = reference.rmsNorm(
                 reference.tensor(x, shape: [5, width]), weight: reference.tensor(w, shape: [width]), epsilon: 1e-6)
             #expect(zip(found.floats, expected.floats).allSatisfy { abs($0 - $1) < 1e-5 })
@@ -104,13 +107,15 @@ import Testing
             let v = (0..<tokens * kvHeads * dim).map { _ in Float.random(in: -1...1, using: &random) }
             let pages = (0..<Int32((tokens + 15) / 16)).reversed().map { $0 }
             func run(_ device: any Device) throws -> [Float] {
-                let cache = try device.makeCache(CacheShape(layers: 1, kvHeads: kvHeads, headDim: dim, pages: pages.count))
+                let cache = try device.makeCache(
+                    CacheShape(layers: 1, kvHeads: kvHeads, headDim: dim, pages: pages.count))
                 var batch = Batch()
                 batch.append([Int32](repeating: 0, count: tokens), position: 0, pages: pages)
                 let ones = device.tensor([Float](repeating: 1, count: tokens * dim / 2), shape: [tokens, dim / 2])
                 let zeros = device.tensor([Float](repeating: 0, count: tokens * dim / 2), shape: [tokens, dim / 2])
                 return device.attention(
-                    query: device.tensor(q, shape: [tokens, heads * dim]), key: device.tensor(k, shape: [tokens, kvHeads * dim]),
+                    query: device.tensor(q, shape: [tokens, heads * dim]),
+                    key: device.tensor(k, shape: [tokens, kvHeads * dim]),
                     value: device.tensor(v, shape: [tokens, kvHeads * dim]),
                     heads: AttentionHeads(heads: heads, kvHeads: kvHeads, headDim: dim), batch: batch,
                     rotary: RotaryAngles(cosine: ones, sine: zeros, isInterleaved: false), cache: cache, layer: 0
@@ -163,7 +168,9 @@ struct RandomMatrix: StoredMatrix {
     private static func block(_ format: BlockFormat, using random: inout SeededGenerator) -> [UInt8] {
         var bytes = (0..<format.blockBytes).map { _ in UInt8.random(in: 0...255, using: &random) }
         /// Half-precision numbers between 2^-7 and 2^-6.
-        func half() -> [UInt8] { [UInt8.random(in: 0...255, using: &random), 0x20 | UInt8.random(in: 0...3, using: &random)] }
+        func half() -> [UInt8] {
+            [UInt8.random(in: 0...255, using: &random), 0x20 | UInt8.random(in: 0...3, using: &random)]
+        }
         switch format {
         case .f32:
             let value = Float.random(in: -1...1, using: &random).bitPattern

@@ -137,6 +137,7 @@ extension HTTPField.Name {
     static let warnings = HTTPField.Name("x-hybrie-warning") ?? .via
     static let selectedMode = HTTPField.Name("x-hybrie-selected-mode") ?? .via
     static let selectedBackend = HTTPField.Name("x-hybrie-selected-backend") ?? .via
+    static let adapterID = HTTPField.Name("x-hybrie-adapter-id") ?? .via
     static let executionMode = HTTPField.Name("x-hybrie-execution-mode") ?? .via
 }
 

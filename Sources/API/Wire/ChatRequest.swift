@@ -97,7 +97,8 @@ struct ChatRequest {
         for (name, value) in variables.entries {
             guard permittedVariables.contains(name) else {
                 throw .invalid(
-                    "'chat_template_kwargs.\(name.prefix(64))' isn't taken; known are \(permittedVariables.sorted().joined(separator: ", "))",
+                    "'chat_template_kwargs.\(name.prefix(64))' isn't taken; known are "
+                        + permittedVariables.sorted().joined(separator: ", "),
                     param: "chat_template_kwargs.\(name.prefix(64))")
             }
             guard value.bool != nil || value.string != nil else {

@@ -20,6 +20,7 @@ struct TagMatcher: Sendable {
     init(_ tags: [String]) { self.tags = tags.map { Array($0.utf8) }.filter { !$0.isEmpty } }
 
     mutating func push(_ byte: UInt8) -> Step {
+        if held.isEmpty, !tags.contains(where: { $0[0] == byte }) { return .outside }
         held.append(byte)
         let candidates = tags.indices.filter { tags[$0].starts(with: held) }
         if let complete = candidates.first(where: { tags[$0].count == held.count }) {

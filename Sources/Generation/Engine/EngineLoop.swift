@@ -15,8 +15,8 @@ final class EngineLoop {
     private let inbox: Inbox
     private let cache: any KeyValueCache
     private var allocator: PageAllocator
-    private var waiting: [Sequence] = []
-    private var running: [Sequence] = []
+    private var waiting: [ActiveSequence] = []
+    private var running: [ActiveSequence] = []
     private var statistics = EngineStatistics()
     /// Tokens per second that prompts lately ran at.
     private var promptRate = 100.0
@@ -67,7 +67,7 @@ final class EngineLoop {
     private func take(_ command: EngineCommand) {
         switch command {
         case .generate(let request, let maxTokens, let tokenizer, let outlet):
-            waiting.append(Sequence(request, maxTokens: maxTokens, tokenizer: tokenizer, outlet: outlet))
+            waiting.append(ActiveSequence(request, maxTokens: maxTokens, tokenizer: tokenizer, outlet: outlet))
         case .embed(let tokens, let continuation):
             if let vector = embedding(of: tokens) { continuation.yield(vector) }
             continuation.finish()
@@ -90,7 +90,7 @@ final class EngineLoop {
         }
     }
 
-    private func start(_ sequence: Sequence) -> Bool {
+    private func start(_ sequence: ActiveSequence) -> Bool {
         sequence.lease = allocator.begin(sequence.tokens, reusing: sequence.reusesPrefix)
         let found = sequence.lease.pages.count * CacheShape.pageTokens
         guard allocator.extend(&sequence.lease, toHold: sequence.tokens.count) else {
@@ -111,7 +111,7 @@ final class EngineLoop {
 extension EngineLoop {
     /// A sequence's share of a batch.
     private struct Share {
-        let sequence: Sequence
+        let sequence: ActiveSequence
         let tokens: Range<Int>
         /// Its first place in the batch.
         let start: Int
@@ -222,12 +222,13 @@ extension EngineLoop {
         advance(sequence, scores: scores)
     }
 
-    private func advance(_ sequence: Sequence, scores: Span<Float>) {
+    private func advance(_ sequence: ActiveSequence, scores: Span<Float>) {
         let ends = sequence.request.ignoresEnd ? [] : endTokens
         let mask = sequence.request.constraint?.allowedTokens()
         if let mask, mask.isEmpty { return end(sequence) { sequence.finish(.stop) } }
-        let forbidden = sequence.generated < sequence.request.minTokens ? endTokens : []
-        let token = sequence.sampler.choose(scores, mask: mask, forbidden: forbidden)
+        // A constraint knows itself when the answer may end.
+        let waits = mask == nil && sequence.generated < sequence.request.minTokens
+        let token = sequence.sampler.choose(scores, mask: mask, forbidden: waits ? endTokens : [])
         let now = ContinuousClock.now
         if let last = sequence.lastToken {
             statistics.interTokenLatency.record(last.duration(to: now).seconds)
@@ -241,14 +242,14 @@ extension EngineLoop {
         if sequence.accept(token, report: report, isEnd: isEnd) != nil { end(sequence) {} }
     }
 
-    private func end(_ sequence: Sequence, _ last: () -> Void) {
+    private func end(_ sequence: ActiveSequence, _ last: () -> Void) {
         last()
         allocator.end(&sequence.lease)
         running.removeAll { $0 === sequence }
         statistics.finished += 1
     }
 
-    private func report(_ token: Int32, scores: Span<Float>, for sequence: Sequence) -> TokenReport {
+    private func report(_ token: Int32, scores: Span<Float>, for sequence: ActiveSequence) -> TokenReport {
         guard let count = sequence.request.topLogprobs else { return TokenReport(id: token, logprob: nil, top: []) }
         let total = scores.logSumExp
         return TokenReport(

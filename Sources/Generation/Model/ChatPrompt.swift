@@ -25,6 +25,10 @@ public struct ChatPrompt: Sendable {
     /// so that no text can pretend to be another role.
     /// - Throws: `TemplateError`.
     public func tokens(for model: LoadedModel, template: ChatTemplate, now: Date = Date()) throws -> [Int32] {
+        var context = context
+        if let tools, !model.templateKnowsTools {
+            context["messages"] = .array(ToolInstructions.adding(tools, to: messages))
+        }
         let segments = try template.renderSegments(context, specialTokens: model.specialTokens, now: now)
         return model.tokenizer.encode(segments: segments).compactMap { Int32(exactly: $0) }
     }

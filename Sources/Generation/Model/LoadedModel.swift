@@ -1,4 +1,5 @@
 public import Checkpoints
+import Synchronization
 import LanguageModels
 public import Tensors
 public import Tokenizers
@@ -21,6 +22,9 @@ public final class LoadedModel: Sendable {
     public let endTokens: Set<Int32>
     /// Runs it.
     public let engine: Engine
+    /// Compiled schemas of earlier requests.
+    let grammars = GrammarCache()
+    private let index = Mutex<VocabularyIndex?>(nil)
     /// What it was planned to take of memory.
     public let plan: MemoryPlan
 
@@ -49,6 +53,15 @@ public final class LoadedModel: Sendable {
     }
 
     deinit { engine.stop() }
+
+    /// The tokens by their bytes, for constraints; made when the first one is asked for.
+    var vocabulary: VocabularyIndex {
+        index.withLock { index in
+            let made = index ?? VocabularyIndex(tokenizer: tokenizer)
+            index = made
+            return made
+        }
+    }
 }
 
 extension Tokenizer {

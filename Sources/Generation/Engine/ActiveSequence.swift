@@ -3,7 +3,7 @@ import Tensors
 import Tokenizers
 
 /// One request on its way through the engine; belongs to the engine's thread, but for its flag and its stream.
-final class Sequence {
+final class ActiveSequence {
     let request: GenerationRequest
     let outlet: Outlet
     let maxTokens: Int

@@ -1,0 +1,60 @@
+import Foundation
+import Generation
+import OrderedJSON
+import Testing
+import Tokenizers
+
+/// Vocabularies that grammars are tried on.
+enum ConstraintTestVocabulary {
+    /// A token per byte, and an end token.
+    static let bytes = VocabularyIndex(tokens: (0..<256).map { [UInt8($0)] } + [[]])
+    static let bytesEnd: Int32 = 256
+
+    static func golden(_ path: String) throws -> Tokenizer {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let file = folder.appending(path: "Fixtures/golden/\(path)/tokenizer.json")
+        return try Tokenizer(huggingFaceJSON: [UInt8](Data(contentsOf: file)))
+    }
+
+    /// Whether `text` satisfies `grammar`: each of its bytes is in the mask at its place, and it may end behind the last.
+    static func accepts(_ grammar: Grammar, _ text: String) throws -> Bool {
+        let constraint = try GrammarConstraint(grammar: grammar, vocabulary: bytes, endTokens: [bytesEnd])
+        return follows(constraint, text) == text.utf8.count && constraint.isComplete
+    }
+
+    /// How many bytes of `text` the constraint takes.
+    static func follows(_ constraint: GrammarConstraint, _ text: String) -> Int {
+        for (place, byte) in text.utf8.enumerated() {
+            guard let mask = constraint.allowedTokens() else { return place }
+            #expect(!mask.isEmpty, "nothing may come behind \(text.utf8.prefix(place))")
+            #expect(mask[Int(bytesEnd)] == constraint.isComplete)
+            guard mask[Int(byte)] else { return place }
+            constraint.accept(Int32(byte))
+            if constraint.hasFailed { return place }
+        }
+        return text.utf8.count
+    }
+}
+
+/// A generator whose whole run repeats from its seed (SplitMix64, Steele et al. 2014).
+struct ConstraintTestRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    /// The seed of this run: `HYBRIE_SEED` replays one.
+    static let seed: UInt64 = {
+        let given = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) }
+        let seed = given ?? UInt64.random(in: 0..<1_000_000)
+        print("constraint tests: HYBRIE_SEED=\(seed)")
+        return seed
+    }()
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
