@@ -23,10 +23,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .target(name: "OrderedJSON", swiftSettings: strict),
+        .target(name: "TOMLReader", dependencies: ["OrderedJSON"], swiftSettings: strict),
+        .testTarget(name: "TOMLReaderTests", dependencies: ["OrderedJSON", "TOMLReader"], swiftSettings: settings),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Checkpoints", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: strict),
@@ -70,7 +71,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "TOMLKit", package: "TOMLKit"),
+                "TOMLReader",
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
@@ -78,12 +79,18 @@ let package = Package(
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "API", "Checkpoints", "Generation", "OrderedJSON", "Tokenizers", .product(name: "TOMLKit", package: "TOMLKit"),
+                "API", "Checkpoints", "Generation", "OrderedJSON", "Tokenizers", "TOMLReader",
             ],
             path: "Fuzz", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: settings),
+        .testTarget(
+            name: "ModelStoreTests",
+            dependencies: ["ModelStore", "OrderedJSON", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["hybrie"], exclude: ["requirements.txt", "openai_client.py", "many_clients.py"], swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["hybrie"],
+            exclude: ["requirements.txt", "openai_client.py", "many_clients.py"], swiftSettings: settings),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "OrderedJSON", "Tensors"], swiftSettings: settings),
         .testTarget(name: "TensorsTests", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: settings),

@@ -3,14 +3,14 @@ import Checkpoints
 import Foundation
 import Generation
 import OrderedJSON
-import TOMLKit
+import TOMLReader
 import Tokenizers
 
 /// A parser under fuzz: good inputs to start from, and a call that says whether a damaged one was taken.
-struct Target {
+struct Target: Sendable {
     let name: String
-    let samples: () -> [[UInt8]]
-    let takes: ([UInt8]) -> Bool
+    let samples: @Sendable () -> [[UInt8]]
+    let takes: @Sendable ([UInt8]) -> Bool
 
     static let all = [
         Target(name: "gguf", samples: { [file("lm/qwen3/model-Q4_0.gguf").prefix(60_000)].map(Array.init) }) { bytes in
@@ -44,7 +44,7 @@ struct Target {
         },
         Target(name: "toml", samples: { [Array(toml.utf8)] }) { bytes in
             guard let text = String(validating: bytes, as: UTF8.self) else { return false }
-            return (try? TOMLTable(string: text)) != nil
+            return (try? TOMLDocument.parse(text)) != nil
         },
         // Must be found: shows that a trap is noticed.
         Target(name: "canary", samples: { [Array("canary".utf8)] }) { bytes in

@@ -27,6 +27,8 @@ public struct Hub: Sendable {
     }
 
     private static let answerBytes = 8 << 20
+    /// 16 TiB: far above any weight file, and sums of thousands of them don't overflow.
+    private static let fileBytes = 1 << 44
 
     /// The files of a repository, and the commit that they belong to.
     func files(of reference: HubReference) async throws -> (names: [String], commit: String) {
@@ -59,8 +61,8 @@ public struct Hub: Sendable {
             throw HubError.refused(what: name, status: response.status)
         }
         guard let size = (response.headers["x-linked-size"] ?? response.headers["content-length"]).flatMap({ Int($0) }),
-            size >= 0
-        else { throw HubError.badAnswer(what: name, reason: "it names no size") }
+            (0...Self.fileBytes).contains(size)
+        else { throw HubError.badAnswer(what: name, reason: "it names no size that a file may have") }
         guard let tag = response.headers["x-linked-etag"] ?? response.headers["etag"] else {
             throw HubError.badAnswer(what: name, reason: "it names no entity tag")
         }

@@ -104,10 +104,10 @@ private struct PullPlace {
     /// Completes one file and checks it.
     func fetch(_ file: Hub.RemoteFile, from hub: Hub, progress: (Int) -> Void) async throws {
         let path = "\(folder)/\(file.name)"
-        if !FileManager.default.fileExists(atPath: path) {
-            _ = FileManager.default.createFile(atPath: path, contents: nil)
-        }
-        guard let handle = FileHandle(forUpdatingAtPath: path) else { throw StoreError.unreadable(file.name) }
+        // A link in this place would write somewhere else.
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw StoreError.unreadable(file.name) }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         defer { try? handle.close() }
         var digest = FileDigest(file)
         var size = 0

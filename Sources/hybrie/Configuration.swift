@@ -1,7 +1,8 @@
 import ArgumentParser
 import Foundation
 import Providers
-import TOMLKit
+import OrderedJSON
+import TOMLReader
 import Tensors
 
 /// Flags that every command which loads models takes.
@@ -95,7 +96,7 @@ struct Configuration {
 /// The TOML file; remembers which keys were asked for, so that a misspelt one is noticed.
 private final class SettingsFile {
     let name: String
-    private let table: TOMLTable
+    private let table: JSONObject
     private var known: Set<String> = []
 
     init(_ path: String?, home: String) throws {
@@ -103,24 +104,24 @@ private final class SettingsFile {
         let chosen = path ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
         name = chosen.map { ($0 as NSString).lastPathComponent } ?? "hybrie.toml"
         guard let chosen else {
-            table = TOMLTable()
+            table = JSONObject()
             return
         }
         guard let data = FileManager.default.contents(atPath: chosen), data.count <= 1 << 20,
             let text = String(data: data, encoding: .utf8)
         else { throw ConfigurationError.unreadable(file: chosen) }
-        do { table = try TOMLTable(string: text) } catch {
+        do { table = try TOMLDocument.parse(text) } catch {
             throw ConfigurationError.malformed(file: name, reason: "\(error)")
         }
     }
 
-    private func value(_ path: [String]) -> (any TOMLValueConvertible)? {
+    private func value(_ path: [String]) -> JSONValue? {
         known.insert(path.joined(separator: "."))
         guard path.count == 2 else { return table[path[0]] }
-        return table[path[0]]?.table?[path[1]]
+        return table[path[0]]?[path[1]]
     }
 
-    private func typed<Value>(_ path: [String], _ kind: String, _ convert: (any TOMLValueConvertible) -> Value?) throws
+    private func typed<Value>(_ path: [String], _ kind: String, _ convert: (JSONValue) -> Value?) throws
         -> Value?
     {
         guard let found = value(path) else { return nil }
@@ -131,7 +132,7 @@ private final class SettingsFile {
     }
 
     func string(_ path: String...) throws -> String? { try typed(path, "a string") { $0.string } }
-    func integer(_ path: String...) throws -> Int? { try typed(path, "a whole number") { $0.int } }
+    func integer(_ path: String...) throws -> Int? { try typed(path, "a whole number") { $0.integer } }
     func bool(_ path: String...) throws -> Bool? { try typed(path, "true or false") { $0.bool } }
     func strings(_ path: String...) throws -> [String]? {
         try typed(path, "a list of strings") { value in
@@ -143,7 +144,7 @@ private final class SettingsFile {
 
     func refuseUnknown() throws {
         for key in table.keys {
-            if let inner = table[key]?.table {
+            if let inner = table[key]?.object {
                 for name in inner.keys where !known.contains("\(key).\(name)") { throw unknown("\(key).\(name)") }
             } else if !known.contains(key) {
                 throw unknown(key)

@@ -35,7 +35,7 @@ final class TracedServer: Sendable {
         }
         let sampler = SocketSampler(pid: process.id)
         self.sampler = sampler
-        sampling = Task.detached {
+        sampling = Task {
             while !Task.isCancelled {
                 sampler.look()
                 try? await Task.sleep(for: .milliseconds(5))

@@ -1,6 +1,7 @@
 import Foundation
 import Generation
 import OrderedJSON
+import Synchronization
 import Testing
 import Tokenizers
 
@@ -14,6 +15,18 @@ enum ConstraintTestVocabulary {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let file = folder.appending(path: "Fixtures/golden/\(path)/tokenizer.json")
         return try Tokenizer(huggingFaceJSON: [UInt8](Data(contentsOf: file)))
+    }
+
+    private static let indexes = Mutex<[String: VocabularyIndex]>([:])
+
+    /// The index of a golden tokeniser, made once.
+    static func index(_ path: String) throws -> VocabularyIndex {
+        if let known = indexes.withLock({ $0[path] }) { return known }
+        let index = VocabularyIndex(tokenizer: try golden(path))
+        return indexes.withLock { indexes in
+            indexes[path] = indexes[path] ?? index
+            return index
+        }
     }
 
     /// Whether `text` satisfies `grammar`: each of its bytes is in the mask at its place, and it may end behind the last.

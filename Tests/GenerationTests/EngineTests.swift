@@ -120,14 +120,8 @@ import Tokenizers
 
     @Test func `a reader that leaves frees the sequence and its pages`() async throws {
         let model = try TestModel.qwen3()
-        do {
-            let stream = try model.engine.generate(Self.request(1, tokens: 400))
-            var count = 0
-            for await _ in stream {
-                count += 1
-                if count == 3 { break }
-            }
-        }
+        // Nobody holds the stream: its reader has left at once.
+        _ = try model.engine.generate(Self.request(1, tokens: 400))
         // The next request is served by the same loop, after it has dropped the abandoned one.
         _ = await Self.collect(try model.engine.generate(Self.request(2, tokens: 2)))
         _ = await Self.collect(try model.engine.generate(Self.request(2, tokens: 2)))

@@ -51,7 +51,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "let client = HTTPClient()", "    URLSession.shared.dataTask(with: url)", "if connect(socket, address, 16) == 0 {",
+        "let client = HTTPClient()", "    URLSession.shared.dataTask(with: url)",
+        "if connect(socket, address, 16) == 0 {",
         "ClientBootstrap(group: group)",
     ])
     func `a way out would be noticed`(line: String) {

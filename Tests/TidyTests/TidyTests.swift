@@ -22,6 +22,7 @@ import Testing
         ("Tokenizers", ["OrderedJSON"]), ("LanguageModels", ["Checkpoints", "Tensors"]),
         ("Generation", ["Checkpoints", "LanguageModels", "OrderedJSON", "Tensors", "Tokenizers"]),
         ("ModelStore", ["OrderedJSON"]), ("Providers", ["Checkpoints", "Generation", "ModelStore", "Tensors"]),
+        ("TOMLReader", ["OrderedJSON"]),
         ("API", ["Checkpoints", "Generation", "OrderedJSON", "Providers", "Tokenizers"]),
     ]
 
@@ -67,7 +68,8 @@ import Testing
 
     @Test func `connections to others are opened in one place`() {
         let doors = ["HTTPClient", "URLSession", "ClientBootstrap", "DatagramBootstrap", "NIOTSConnectionBootstrap"]
-        for file in Self.files("Sources", [".swift", ".c"]) where file.path != "Sources/Providers/EgressGuard.swift" {
+        for file in Self.files("Sources", [".swift", ".c"]) where !file.path.hasPrefix("Sources/Providers/EgressGuard")
+        {
             for door in doors { #expect(!file.text.contains(door), "\(file.path) names \(door)") }
         }
         let guardText = Self.files("Sources/Providers", ["EgressGuard.swift"]).first?.text ?? ""

@@ -11,7 +11,10 @@ extension AnswerParser {
             showSpace()
             show(bytes)
             stepContent(byte)
-        case .matched(1) where expectsClosingTag: expectsClosingTag = false
+        case .matched(1) where expectsClosingTag:
+            expectsClosingTag = false
+            isBehindCall = true
+            heldSpace = []
         case .matched(1):
             showSpace()
             show(matcher.tags[1])
