@@ -56,7 +56,9 @@ package struct ConnectTrace: Sendable {
                 let family = String(part.prefix { $0.isLetter || $0.isNumber || $0 == "_" })
                 let port = part.components(after: "htons(").first.map { String($0.prefix { $0.isNumber }) } ?? ""
                 // The quoted text after it is the address, if the piece ends with the function that strace writes it in.
-                let opens = ["inet_addr(", "inet_pton(AF_INET6, ", "sun_path=", "sun_path=@"].contains { part.hasSuffix($0) }
+                let opens = ["inet_addr(", "inet_pton(AF_INET6, ", "sun_path=", "sun_path=@"].contains {
+                    part.hasSuffix($0)
+                }
                 let quoted = opens && index + 1 < pieces.count ? pieces[index + 1].text : ""
                 destinations.append(destination(family: family, port: port, text: quoted))
             }

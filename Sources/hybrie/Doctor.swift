@@ -43,7 +43,8 @@ struct Doctor: AsyncParsableCommand {
     private func prove(_ configuration: Configuration, _ report: inout DoctorReport) async throws {
         do {
             let chosen = try model ?? ModelStore(home: configuration.home).models().min { $0.bytes < $1.bytes }?.name
-            let proof = try await LocalProof(configuration: configuration, configFile: machine.config, model: chosen).run()
+            let proof = try await LocalProof(configuration: configuration, configFile: machine.config, model: chosen)
+                .run()
             report.proof = proof
             report.add(
                 proof.holds

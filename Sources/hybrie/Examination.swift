@@ -13,7 +13,8 @@ struct Examination {
     /// Processor, instruction set, cores and threads.
     func processor(_ report: inout DoctorReport) -> CPUDevice? {
         let facts = ProcessorFacts()
-        guard let device = CPUDevice(threads: configuration.threads, instructionSet: configuration.instructionSet) else {
+        guard let device = CPUDevice(threads: configuration.threads, instructionSet: configuration.instructionSet)
+        else {
             report.add(
                 .broken(
                     "processor", facts.name,
@@ -30,7 +31,8 @@ struct Examination {
         report.add(
             device.instructionSet == "portable"
                 ? .advice(
-                    "processor", text, advice: "unset HYBRIE_ISA, or run on a processor with AVX2 or NEON: it is several times faster",
+                    "processor", text,
+                    advice: "unset HYBRIE_ISA, or run on a processor with AVX2 or NEON: it is several times faster",
                     figures)
                 : .good("processor", text, figures))
         let (cores, threads) = (UsableCores.count, device.threads)
@@ -38,7 +40,9 @@ struct Examination {
         let counts: JSONObject = ["usable": .integer(cores), "threads": .integer(threads)]
         report.add(
             threads > cores
-                ? .advice("cores", shown, advice: "set --threads \(cores): threads beyond the cores wait for each other", counts)
+                ? .advice(
+                    "cores", shown, advice: "set --threads \(cores): threads beyond the cores wait for each other",
+                    counts)
                 : .good("cores", shown, counts))
         return device
     }
@@ -50,7 +54,9 @@ struct Examination {
         let text = "\(available >> 20) MiB available to models"
         report.add(
             available < 1 << 30
-                ? .advice("memory", text, advice: "close programs, or raise HYBRIE_MEMORY_MIB: most models need 1 GiB or more", figures)
+                ? .advice(
+                    "memory", text,
+                    advice: "close programs, or raise HYBRIE_MEMORY_MIB: most models need 1 GiB or more", figures)
                 : .good("memory", text, figures))
         // Larger than any cache, but never so much that measuring hurts.
         let bytes = min(1 << 30, AvailableMemory.bytes / 4)
@@ -72,7 +78,9 @@ struct Examination {
             report.add(.good("port", "\(host):\(port) is free", figures))
             return
         }
-        if let answer = try? await EgressGuard.askLoopback(port: port, "GET", "/health", seconds: 2), answer.status == 200 {
+        if let answer = try? await EgressGuard.askLoopback(port: port, "GET", "/health", seconds: 2),
+            answer.status == 200
+        {
             report.add(.good("port", "\(host):\(port): a server answers there already, and is well", figures))
         } else {
             report.add(
@@ -103,15 +111,22 @@ struct Examination {
         let text = "\(home)\(exists ? "" : " (will be made)"), \(free >> 20) MiB free"
         if !isWritable {
             report.add(
-                .broken("home", text, advice: "it can't be written: change its rights, or set HYBRIE_HOME to another folder", figures))
+                .broken(
+                    "home", text,
+                    advice: "it can't be written: change its rights, or set HYBRIE_HOME to another folder", figures))
         } else if free < 1 << 30 {
-            report.add(.advice("home", text, advice: "little room for models: 'hybrie models rm' removes some", figures))
+            report.add(
+                .advice("home", text, advice: "little room for models: 'hybrie models rm' removes some", figures))
         } else {
             report.add(.good("home", text, figures))
         }
-        if let mode = (try? manager.attributesOfItem(atPath: "\(home)/api_key"))?[.posixPermissions] as? Int, mode & 0o077 != 0 {
+        if let mode = (try? manager.attributesOfItem(atPath: "\(home)/api_key"))?[.posixPermissions] as? Int,
+            mode & 0o077 != 0
+        {
             report.add(
-                .broken("key file", "others may read it", advice: "chmod 600 \(home)/api_key, then replace the key: remove the file"))
+                .broken(
+                    "key file", "others may read it",
+                    advice: "chmod 600 \(home)/api_key, then replace the key: remove the file"))
         }
     }
 
@@ -150,7 +165,9 @@ struct Examination {
                 report.add(.advice(name, "doesn't fit", advice: "\(error)"))
             } catch {
                 report.add(
-                    .broken(name, "can't be read: \(error)", advice: "hybrie models rm \(model.name), then pull or import it again"))
+                    .broken(
+                        name, "can't be read: \(error)",
+                        advice: "hybrie models rm \(model.name), then pull or import it again"))
             }
         }
     }
@@ -178,7 +195,8 @@ struct ProcessorFacts {
     let features: [String]
 
     private static let relevant = [
-        "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve",
+        "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm",
+        "sve",
     ]
 
     init() {

@@ -71,7 +71,8 @@ struct LocalProof {
         let request: JSONValue = ["model": "cloud/any", "messages": [["role": "user", "content": "Say hello."]]]
         let answer = try await post(port, "/v1/chat/completions", request)
         guard answer.status == 403 else {
-            throw Fault(description: "a request for a cloud model was answered with \(answer.status), not refused with 403")
+            throw Fault(
+                description: "a request for a cloud model was answered with \(answer.status), not refused with 403")
         }
         return "asked for the model 'cloud/any': refused with 403 by \(answer.value?["error"]?["code"]?.string ?? "?")"
     }
@@ -101,7 +102,8 @@ extension LocalProof {
 
         var json: JSONValue {
             [
-                "holds": .bool(holds), "verdict": .string(holds ? Self.verdict : "something may have left this machine"),
+                "holds": .bool(holds),
+                "verdict": .string(holds ? Self.verdict : "something may have left this machine"),
                 "steps": .array(steps.map { .string($0) }), "method": .string(evidence.method),
                 "destinations": .array(
                     evidence.destinations.map {

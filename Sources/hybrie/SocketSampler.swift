@@ -52,7 +52,9 @@ final class SocketSampler: Sendable {
         guard let address = parts.first, parts.count == 2, parts[1] != "0035" else { return false }
         return switch address.count {
         case 8: address.hasSuffix("7F")
-        case 32: address == "00000000000000000000000001000000" || address.hasPrefix("0000000000000000FFFF0000") && address.hasSuffix("7F")
+        case 32:
+            address == "00000000000000000000000001000000"
+                || address.hasPrefix("0000000000000000FFFF0000") && address.hasSuffix("7F")
         default: false
         }
     }
@@ -60,7 +62,8 @@ final class SocketSampler: Sendable {
     var evidence: LocalProof.Evidence {
         state.withLock { state in
             LocalProof.Evidence(
-                method: "strace isn't installed, so the sockets were looked at \(state.looks) times; very short connections "
+                method:
+                    "strace isn't installed, so the sockets were looked at \(state.looks) times; very short connections "
                     + "can be missed (install strace for a proof). Remote addresses, as /proc writes them:",
                 destinations: state.places.map { (family: $0.value.family, address: $0.key, calls: $0.value.count) },
                 offending: state.places.filter { !$0.value.isLocal }.map { "\($0.value.family) \($0.key)" })

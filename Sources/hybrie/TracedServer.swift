@@ -31,7 +31,8 @@ final class TracedServer: Sendable {
         }
         guard FileManager.default.fileExists(atPath: "/proc/self/net/tcp") else {
             process.kill(SIGKILL)
-            throw LocalProof.Fault(description: "there is neither strace nor /proc on this system: nothing can be observed")
+            throw LocalProof.Fault(
+                description: "there is neither strace nor /proc on this system: nothing can be observed")
         }
         let sampler = SocketSampler(pid: process.id)
         self.sampler = sampler
@@ -50,7 +51,9 @@ final class TracedServer: Sendable {
     func waitForPort() async throws -> Int {
         for _ in 0..<1200 {
             let mark = "address=http://127.0.0.1:"
-            if let range = log.range(of: mark), let port = Int(log[range.upperBound...].prefix { $0.isNumber }), port > 0 {
+            if let range = log.range(of: mark), let port = Int(log[range.upperBound...].prefix { $0.isNumber }),
+                port > 0
+            {
                 return port
             }
             guard isRunning else { break }
@@ -76,7 +79,8 @@ final class TracedServer: Sendable {
         if let sampler { return sampler.evidence }
         guard hasTracer, let text = try? String(contentsOfFile: "\(folder)/trace", encoding: .utf8) else {
             throw LocalProof.Fault(
-                description: "strace wrote no trace: it may not be permitted to trace here (a container needs SYS_PTRACE)")
+                description:
+                    "strace wrote no trace: it may not be permitted to trace here (a container needs SYS_PTRACE)")
         }
         let trace = ConnectTrace(text)
         return LocalProof.Evidence(

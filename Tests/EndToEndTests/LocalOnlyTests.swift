@@ -9,7 +9,9 @@ extension EndToEnd {
             let folder = NSTemporaryDirectory() + "hybrie-trace-\(UUID().uuidString)"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }
-            let strace = ["strace", "-f", "-qq", "-s", "256", "-e", "trace=\(ConnectTrace.tracedCalls)", "-o", "\(folder)/trace"]
+            let strace = [
+                "strace", "-f", "-qq", "-s", "256", "-e", "trace=\(ConnectTrace.tracedCalls)", "-o", "\(folder)/trace",
+            ]
             let server = try RunningServer(
                 environment: ["INFERENCE_ALLOWED_PROVIDERS": "local"],
                 wrapper: strace + ["sh", "-c", #"echo $$ > "$0"; exec "$@""#, "\(folder)/pid"])
@@ -64,7 +66,8 @@ extension EndToEnd {
 
         @Test func `hybrie doctor --prove-local shows what it saw and says that nothing left`() throws {
             let home = NSTemporaryDirectory() + "hybrie-doctor-\(UUID().uuidString)"
-            let (code, output) = try Self.doctor(["--prove-local", "--model", RunningServer.starter, "--port", "0"], home: home)
+            let (code, output) = try Self.doctor(
+                ["--prove-local", "--model", RunningServer.starter, "--port", "0"], home: home)
             #expect(code == 0, "\(output)")
             #expect(output.contains("verdict: nothing left this machine"))
             #expect(output.contains("strace saw"))
@@ -79,7 +82,8 @@ extension EndToEnd {
             #expect(object["ok"] as? Bool == true)
             let findings = try #require(object["findings"] as? [[String: Any]])
             let names = Set(findings.compactMap { $0["name"] as? String })
-            #expect(names.isSuperset(of: ["processor", "cores", "memory", "bandwidth", "port", "home", "models", "policy"]))
+            #expect(
+                names.isSuperset(of: ["processor", "cores", "memory", "bandwidth", "port", "home", "models", "policy"]))
             for finding in findings where finding["state"] as? String != "good" {
                 #expect(finding["advice"] is String, "\(finding) says what to do")
             }

@@ -58,7 +58,9 @@ final class RawConnection {
     @discardableResult func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = bytes[sent...].withUnsafeBytes {
+                Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return false }
             sent += count
         }
@@ -69,6 +71,7 @@ final class RawConnection {
     /// - Returns: false at the end of what the other side sends, or when time is up.
     private func fill() -> Bool {
         var piece = [UInt8](repeating: 0, count: 1 << 16)
+        errno = 0
         let count = recv(socket, &piece, piece.count, 0)
         guard count > 0 else { return false }
         buffer += piece[..<count]
@@ -130,7 +133,9 @@ final class RawConnection {
     }
 
     /// A whole request as bytes.
-    static func request(_ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8]? = nil) -> [UInt8] {
+    static func request(_ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8]? = nil)
+        -> [UInt8]
+    {
         var all = ["Host": "127.0.0.1", "Connection": "close"].merging(headers) { $1 }
         if let body { all["Content-Length"] = all["Content-Length"] ?? "\(body.count)" }
         let lines = ["\(method) \(path) HTTP/1.1"] + all.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
@@ -140,7 +145,9 @@ final class RawConnection {
 
 extension RunningServer {
     /// One request on a connection of its own.
-    func ask(_ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8]? = nil) throws -> RawAnswer {
+    func ask(_ method: String, _ path: String, _ headers: [String: String] = [:], body: [UInt8]? = nil) throws
+        -> RawAnswer
+    {
         let connection = try RawConnection(port: port)
         connection.send(RawConnection.request(method, path, headers, body: body))
         guard let answer = connection.answer() else { throw ServerFault(what: "no answer to \(method) \(path)") }

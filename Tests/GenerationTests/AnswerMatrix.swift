@@ -2,7 +2,7 @@ import Generation
 import OrderedJSON
 import Testing
 
-/// One corner of the matrix of issue 3: a family, thinking, a tool choice, and a response format, with a scripted answer.
+/// One corner of the matrix of issue 3: a family, thinking, a tool choice, a response format, and a scripted answer.
 struct AnswerScript: Sendable, CustomTestStringConvertible {
     let family: String
     let thinks: Bool
@@ -35,7 +35,9 @@ struct AnswerScript: Sendable, CustomTestStringConvertible {
                 "type": "object",
                 "properties": [
                     "city": ["type": "string"], "days": ["type": "integer", "minimum": 1, "maximum": 14],
-                    "options": ["type": "object", "properties": ["unit": ["enum": ["C", "F"]], "note": ["type": "string"]]],
+                    "options": [
+                        "type": "object", "properties": ["unit": ["enum": ["C", "F"]], "note": ["type": "string"]],
+                    ],
                 ],
                 "required": ["city"],
             ]),
@@ -100,8 +102,10 @@ struct AnswerScript: Sendable, CustomTestStringConvertible {
                 return "<tool_call>\n<function=\(call.name)>\n\(parameters.joined())</function>\n</tool_call>"
             }.joined(separator: "\n")
         default:
-            return calls.map { "<tool_call>\n{\"name\": \"\($0.name)\", \"arguments\": \($0.arguments.serialized)}\n</tool_call>" }
-                .joined(separator: "\n")
+            return calls.map {
+                "<tool_call>\n{\"name\": \"\($0.name)\", \"arguments\": \($0.arguments.serialized)}\n</tool_call>"
+            }
+            .joined(separator: "\n")
         }
     }
 }

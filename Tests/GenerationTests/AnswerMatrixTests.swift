@@ -99,7 +99,8 @@ import Testing
         var mutants = ["", "Sure! " + body, body + "!", String(body.dropLast()), body + body, " " + body]
         if script.calls.isEmpty {
             mutants += [
-                body.replacing("answer", with: "reply"), body.replacing("true", with: "1"), body.replacing(",", with: ""),
+                body.replacing("answer", with: "reply"), body.replacing("true", with: "1"),
+                body.replacing(",", with: ""),
             ]
         } else {
             mutants += [

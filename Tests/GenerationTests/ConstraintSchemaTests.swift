@@ -18,10 +18,12 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
 
 @Suite struct ConstraintSchemaTests {
     static let values = [
-        SchemaCase("true", good: ["1", "\"a\"", "{}", "[1, [null]]", "{\"a\": [true]}"], bad: ["", "a", "[1,]", "{a:1}"]),
+        SchemaCase(
+            "true", good: ["1", "\"a\"", "{}", "[1, [null]]", "{\"a\": [true]}"], bad: ["", "a", "[1,]", "{a:1}"]),
         SchemaCase(#"{"type": "null"}"#, good: ["null"], bad: ["nul", "0", "nulll"]),
         SchemaCase(#"{"type": "boolean"}"#, good: ["true", "false"], bad: ["True", "1"]),
-        SchemaCase(#"{"type": ["integer", "null"]}"#, good: ["5", "null", "-7", "0"], bad: ["5.0", "01", "-0", "\"5\""]),
+        SchemaCase(
+            #"{"type": ["integer", "null"]}"#, good: ["5", "null", "-7", "0"], bad: ["5.0", "01", "-0", "\"5\""]),
         SchemaCase(
             #"{"type": "number"}"#, good: ["0", "-0.5", "1e5", "1.25E-9", "123456789012345678"],
             bad: [".5", "1.", "01", "+1", "1e", "1234567890123456789", "NaN"]),
@@ -35,7 +37,8 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
             #"{"type": "integer", "minimum": 1, "multipleOf": 7}"#, good: ["7", "14", "700", "7777777"],
             bad: ["0", "1", "8", "-7"]),
         SchemaCase(
-            #"{"type": "number", "minimum": 0, "maximum": 1}"#, good: ["0", "1", "0.5", "0.999", "1.0", "0.0", "1.000"],
+            #"{"type": "number", "minimum": 0, "maximum": 1}"#,
+            good: ["0", "1", "0.5", "0.999", "1.0", "0.0", "1.000"],
             bad: ["1.01", "-0.1", "2", "1e-3", "10", "1.0001", "-0"]),
         SchemaCase(
             #"{"type": "number", "exclusiveMinimum": -1.5, "maximum": 2.25}"#,
@@ -49,7 +52,8 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
             #"{"enum": ["a", "ab", 1, null, "\"q\""]}"#, good: [#""a""#, #""ab""#, "1", "null", #""\"q\"""#],
             bad: [#""b""#, #""abc""#, "11", "true"]),
         SchemaCase(#"{"type": "string", "enum": ["a", 1]}"#, good: [#""a""#], bad: ["1"]),
-        SchemaCase(#"{"anyOf": [{"type": "integer"}, {"type": "string"}]}"#, good: ["1", #""x""#], bad: ["true", "[]"]),
+        SchemaCase(
+            #"{"anyOf": [{"type": "integer"}, {"type": "string"}]}"#, good: ["1", #""x""#], bad: ["true", "[]"]),
         SchemaCase(#"{"type": "string", "nullable": true}"#, good: ["null", #""""#], bad: ["1"]),
     ]
 
@@ -63,7 +67,8 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
             ]),
         SchemaCase(
             #"{"type": "string", "minLength": 2, "maxLength": 3}"#,
-            good: [#""ab""#, #""😀é漢""#, #""\u0041\n""#, #""\ud83d\ude00a""#], bad: [#""a""#, #""abcd""#, #""😀""#, #""""#]),
+            good: [#""ab""#, #""😀é漢""#, #""\u0041\n""#, #""\ud83d\ude00a""#],
+            bad: [#""a""#, #""abcd""#, #""😀""#, #""""#]),
         SchemaCase(
             #"{"type": "string", "pattern": "^[a-c]+\\d{2,3}$"}"#, good: [#""a12""#, #""abc123""#],
             bad: [#""12""#, #""a1""#, #""a1234""#, #""d12""#, #""a12 ""#]),
@@ -77,11 +82,14 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
             #"{"type": "string", "pattern": "^[^\"\\\\\\s]{1,4}$"}"#, good: [#""a漢b""#, #""''""#],
             bad: [#""a b""#, #""\"""#, #""\\""#, #""aaaaa""#, #""\n""#]),
         SchemaCase(
-            #"{"type": "string", "pattern": "^\\w+@\\w+\\.[A-Z]{2,}?$", "maxLength": 8}"#, good: [#""a@b.CD""#, #""a@b.CDEF""#],
+            #"{"type": "string", "pattern": "^\\w+@\\w+\\.[A-Z]{2,}?$", "maxLength": 8}"#,
+            good: [#""a@b.CD""#, #""a@b.CDEF""#],
             bad: [#""a@b.CDEFG""#, #""a@b.C""#]),
         SchemaCase(
             #"{"type": "string", "pattern": "^.\\u{1F600}\\x41\\t$"}"#, good: [#""x😀A\t""#], bad: [#""\n😀A\t""#]),
-        SchemaCase(#"{"type": "string", "pattern": "^(a?){3}(b*)*$"}"#, good: [#""""#, #""aab""#, #""bbb""#], bad: [#""aaaa""#]),
+        SchemaCase(
+            #"{"type": "string", "pattern": "^(a?){3}(b*)*$"}"#, good: [#""""#, #""aab""#, #""bbb""#], bad: [#""aaaa""#]
+        ),
         SchemaCase(
             #"{"type": "string", "format": "date"}"#, good: [#""2024-02-29""#, #""2023-12-31""#, #""2000-02-29""#],
             bad: [#""2023-02-29""#, #""1900-02-29""#, #""2023-13-01""#, #""2023-04-31""#, #""23-01-01""#]),
@@ -93,10 +101,14 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
         SchemaCase(
             #"{"type": "string", "format": "uuid"}"#, good: [#""123e4567-e89b-12d3-a456-426614174000""#],
             bad: [#""123e4567e89b12d3a456426614174000""#]),
-        SchemaCase(#"{"type": "string", "format": "email"}"#, good: [#""a.b+c@x-y.org""#], bad: [#""a@b""#, #""@b.org""#]),
         SchemaCase(
-            #"{"type": "string", "format": "ipv4"}"#, good: [#""0.255.10.199""#], bad: [#""256.1.1.1""#, #""1.1.1""#, #""01.1.1.1""#]),
-        SchemaCase(#"{"type": "string", "format": "duration"}"#, good: [#""P1DT2H""#, #""PT5M""#, #""P3W""#], bad: [#""P""#, #""PT""#]),
+            #"{"type": "string", "format": "email"}"#, good: [#""a.b+c@x-y.org""#], bad: [#""a@b""#, #""@b.org""#]),
+        SchemaCase(
+            #"{"type": "string", "format": "ipv4"}"#, good: [#""0.255.10.199""#],
+            bad: [#""256.1.1.1""#, #""1.1.1""#, #""01.1.1.1""#]),
+        SchemaCase(
+            #"{"type": "string", "format": "duration"}"#, good: [#""P1DT2H""#, #""PT5M""#, #""P3W""#],
+            bad: [#""P""#, #""PT""#]),
         SchemaCase(#"{"type": "string", "format": "colour"}"#, good: [#""anything""#], bad: ["1"]),
     ]
 
@@ -104,10 +116,12 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
         SchemaCase(
             #"{"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}, "c": {}}, "required": ["b"], "additionalProperties": false}"#,
             good: [
-                #"{"b":"x"}"#, #"{"a": 1, "b": "x", "c": [1]}"#, #"{"b":"","c":null}"#, "{\n  \"a\": 1,\n  \"b\": \"x\"\n}",
+                #"{"b":"x"}"#, #"{"a": 1, "b": "x", "c": [1]}"#, #"{"b":"","c":null}"#,
+                "{\n  \"a\": 1,\n  \"b\": \"x\"\n}",
             ],
             bad: [
-                "{}", #"{"a":1}"#, #"{"b":"x","a":1}"#, #"{"b":"x","d":1}"#, #"{"b":"x",}"#, #"{"b":1}"#, #"{"b" :"x"}"#,
+                "{}", #"{"a":1}"#, #"{"b":"x","a":1}"#, #"{"b":"x","d":1}"#, #"{"b":"x",}"#, #"{"b":1}"#,
+                #"{"b" :"x"}"#,
                 #"{  "b":"x"}"#, #"{"b":"x"} "#, " {\"b\":\"x\"}", "{\n\n\"b\":\"x\"}",
             ]),
         SchemaCase(
@@ -118,7 +132,8 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
             #"{"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1, "maxProperties": 2}"#,
             good: [#"{"x":1}"#, #"{"x":1,"y":2}"#], bad: ["{}", #"{"x":1,"y":2,"z":3}"#, #"{"x":"1"}"#]),
         SchemaCase(#"{"type": "object"}"#, good: ["{}", #"{"a": {"b": [1, 2]}}"#], bad: ["[]", "1"]),
-        SchemaCase(#"{"type": "object", "required": ["k"]}"#, good: [#"{"k":1}"#, #"{"k":1,"z":2}"#], bad: ["{}", #"{"z":1}"#]),
+        SchemaCase(
+            #"{"type": "object", "required": ["k"]}"#, good: [#"{"k":1}"#, #"{"k":1,"z":2}"#], bad: ["{}", #"{"z":1}"#]),
         SchemaCase(
             #"{"type": "object", "properties": {"x": false, "y": {"type": "null"}}}"#, good: ["{}", #"{"y":null}"#],
             bad: [#"{"x":1}"#]),
@@ -168,14 +183,19 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
         (##"{"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}"##, "/$defs/a/allOf/0"),
         (##"{"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}"##, ""),
         (#"{"enum": []}"#, ""), (#"{"enum": [1], "type": "string"}"#, ""), (#"{"enum": [1], "minimum": 0}"#, ""),
-        (#"{"minLength": -1}"#, ""), (#"{"minLength": 1.5}"#, ""), (#"{"type": "string", "minLength": 3, "maxLength": 2}"#, ""),
-        (#"{"type": "array", "minItems": 3, "maxItems": 2}"#, ""), (#"{"type": "integer", "minimum": 3, "maximum": 2}"#, ""),
+        (#"{"minLength": -1}"#, ""), (#"{"minLength": 1.5}"#, ""),
+        (#"{"type": "string", "minLength": 3, "maxLength": 2}"#, ""),
+        (#"{"type": "array", "minItems": 3, "maxItems": 2}"#, ""),
+        (#"{"type": "integer", "minimum": 3, "maximum": 2}"#, ""),
         (#"{"type": "integer", "minimum": 1e30}"#, ""), (#"{"type": "number", "multipleOf": 0}"#, ""),
         (#"{"type": "number", "minimum": "3"}"#, ""), (#"{"required": "a"}"#, ""), (#"{"properties": []}"#, ""),
         (#"{"required": ["a"], "additionalProperties": false}"#, ""), (#"{"anyOf": []}"#, ""), (#"{"anyOf": {}}"#, ""),
         (#"{"type": "string", "pattern": "a"#, ""), (#"{"items": [{}]}"#, ""),
         (#"{"allOf": [{"pattern": "a"}, {"pattern": "b"}]}"#, "/allOf/1"),
-        (#"{"allOf": [{"properties": {"a": {}}, "additionalProperties": false}, {"properties": {"b": {}}}]}"#, "/allOf/1"),
+        (
+            #"{"allOf": [{"properties": {"a": {}}, "additionalProperties": false}, {"properties": {"b": {}}}]}"#,
+            "/allOf/1"
+        ),
         (#"{"type": "string", "pattern": "^b", "format": "uuid", "minLength": 40}"#, ""),
         (#"{"properties": {"a": {}}, "minProperties": 1}"#, ""),
     ])
@@ -197,7 +217,8 @@ struct SchemaCase: Sendable, CustomTestStringConvertible {
     @Test func `a schema's own grammar can be a part of another`() throws {
         let schema = try Grammar(schema: ["type": "array", "items": ["type": "integer"]])
         let grammar = Grammar.sequence([
-            .literal("<a>"), schema, .repetition(.sequence([.literal(";"), schema]), maximum: 1), .words(["</a>", "</b>"]),
+            .literal("<a>"), schema, .repetition(.sequence([.literal(";"), schema]), maximum: 1),
+            .words(["</a>", "</b>"]),
         ])
         for text in ["<a>[]</a>", "<a>[1];[2,3]</b>"] { #expect(try ConstraintTestVocabulary.accepts(grammar, text)) }
         for text in ["[]", "<a>[1];[2];[3]</a>", "<a>[]</c>"] {

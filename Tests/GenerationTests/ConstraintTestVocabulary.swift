@@ -29,7 +29,7 @@ enum ConstraintTestVocabulary {
         }
     }
 
-    /// Whether `text` satisfies `grammar`: each of its bytes is in the mask at its place, and it may end behind the last.
+    /// Whether `text` satisfies `grammar`: each byte is in the mask at its place, and the text may end behind the last.
     static func accepts(_ grammar: Grammar, _ text: String) throws -> Bool {
         let constraint = try GrammarConstraint(grammar: grammar, vocabulary: bytes, endTokens: [bytesEnd])
         return follows(constraint, text) == text.utf8.count && constraint.isComplete

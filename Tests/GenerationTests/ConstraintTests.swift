@@ -24,8 +24,14 @@ import Tokenizers
 
     @Test(arguments: [
         (ThinkingMode.off, ["12"], ["<think></think>12", " 12", "12 ", "x"]),
-        (.opened, ["</think>12", "so, 3 </thin <think>\n\u{1F600}</think>\n\n12"], ["12", "</think>x", "a</think>\n\n\n12", "a"]),
-        (.optional, ["12", "<think></think>12", "<think>\nhm </ok>\n</think>\n\n12"], ["hm</think>12", "<thin", "<think>12"]),
+        (
+            .opened, ["</think>12", "so, 3 </thin <think>\n\u{1F600}</think>\n\n12"],
+            ["12", "</think>x", "a</think>\n\n\n12", "a"]
+        ),
+        (
+            .optional, ["12", "<think></think>12", "<think>\nhm </ok>\n</think>\n\n12"],
+            ["hm</think>12", "<thin", "<think>12"]
+        ),
     ])
     func `the grammar begins after the thinking`(_ mode: ThinkingMode, _ good: [String], _ bad: [String]) throws {
         for text in good { #expect(accepts(try make(mode), text), "\(text)") }

@@ -6,10 +6,12 @@ import Testing
 @Suite struct ConstraintTrustTests {
     static let patterns = [
         "(a+)+b(?=c)", "(?<=x)*", "^{2}", String(repeating: "(", count: 60_000), "a{0,1000000000}", "(a{1000}){1000}",
-        "((a{0,100}){0,100}){0,100}", "[a", "a**", "(?!x)", "\\1(a)", "\\bword\\b", "a{3,2}", ")", "\\p{L}", "[z-a]", "\\",
+        "((a{0,100}){0,100}){0,100}", "[a", "a**", "(?!x)", "\\1(a)", "\\bword\\b", "a{3,2}", ")", "\\p{L}", "[z-a]",
+        "\\",
         "\\u{110000}", "\\ud800", "$a", "[^\\s\\S]", "(?i)a", "*a", String(repeating: "(a|b)*", count: 2_000),
         "(.*a.{0,400}b){3}", String(repeating: "[^a]{0,99}", count: 400),
-        (0..<300).map { "[\(Character(Unicode.Scalar(0x4E00 + $0 * 7) ?? "a"))x]" }.joined(separator: "|") + "{0,1000}(.{0,900}){0,900}",
+        (0..<300).map { "[\(Character(Unicode.Scalar(0x4E00 + $0 * 7) ?? "a"))x]" }.joined(separator: "|")
+            + "{0,1000}(.{0,900}){0,900}",
     ]
 
     @Test(arguments: patterns)
@@ -61,7 +63,27 @@ import Testing
     }
 
     @Test(arguments: [
-        ##"{"$ref": "#"}"##, ##"{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}"##,
+        JSONValue.array((0..<2_000).map { ["type": "string", "pattern": .string("^x.{0,200}y\($0)")] }),
+        .array(
+            (0..<10_000).map { ["type": "number", "minimum": .number(Double($0) + 0.123456), "multipleOf": 0.001] }),
+        .array(
+            (0..<4_000).map {
+                [
+                    "type": "object",
+                    "properties": .object(JSONObject([(String(repeating: "k", count: 200) + "\($0)", true)])),
+                    "additionalProperties": true,
+                ]
+            }),
+        .array([["const": .string(String(repeating: "c", count: 3 << 20))]]),
+        .array((0..<200).map { ["type": "string", "minLength": 600, "format": "uri", "pattern": .string("a\($0)")] }),
+    ])
+    func `R7 much of what is fine alone is refused together`(_ schemas: JSONValue) {
+        #expect(throws: GrammarError.self) { _ = try Grammar(schema: ["anyOf": schemas]) }
+    }
+
+    @Test(arguments: [
+        ##"{"$ref": "#"}"##,
+        ##"{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}"##,
         ##"{"anyOf": [{"$ref": "#"}, {"type": "string"}]}"##,
         ##"{"$defs": {"a": {"type": "object", "allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}"##,
         ##"{"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}"##,
@@ -83,8 +105,71 @@ import Testing
         #expect(constraint.isComplete)
     }
 
+    @Test func `R8 a schema with any part replaced is taken or refused, never a trap`() throws {
+        let cases = ConstraintSchemaTests.values + ConstraintSchemaTests.strings + ConstraintSchemaTests.containers
+        let schemas = try (cases.map(\.schema) + ConstraintWalkTests.schemas).map { try JSONValue(parsing: $0) }
+        let odd: [JSONValue] = [
+            -1, 0, 1e308, -0.5, 1e-300, .integer(.max), .integer(.min), "", "#", "#/$defs/n", "null", true, false, nil,
+            [], [:],
+            ["$ref": "#"], [["type": "string"]], "^(a|b)*$", ["enum": [1, "a"]], 1_000_000_000_000, "object", "é",
+        ]
+        let keys = [
+            "type", "$ref", "anyOf", "allOf", "enum", "const", "properties", "required", "items", "prefixItems",
+            "minLength",
+            "maxLength", "pattern", "format", "minimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems",
+            "nullable",
+            "additionalProperties", "minProperties", "maxProperties",
+        ]
+        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        func changed(_ value: JSONValue) -> JSONValue {
+            let place = Int.random(in: 0..<4, using: &random)
+            switch value {
+            case .object(var object) where place > 0 && !object.isEmpty:
+                if place == 1 {
+                    object[keys.randomElement(using: &random) ?? ""] = odd.randomElement(using: &random)
+                } else if let key = object.keys.randomElement(using: &random), let old = object[key] {
+                    object[key] = changed(old)
+                }
+                return .object(object)
+            case .array(var list) where place > 0 && !list.isEmpty:
+                let index = list.indices.randomElement(using: &random) ?? 0
+                list[index] = changed(list[index])
+                return .array(list)
+            default: return odd.randomElement(using: &random) ?? nil
+            }
+        }
+        var taken = 0
+        for number in 0..<4_000 {
+            var schema = schemas[number % schemas.count]
+            for _ in 0...Int.random(in: 0..<3, using: &random) { schema = changed(schema) }
+            guard let grammar = try? Grammar(schema: schema) else { continue }
+            taken += 1
+            let constraint = try GrammarConstraint(
+                grammar: grammar, vocabulary: ConstraintTestVocabulary.bytes, endTokens: [])
+            // Some text follows, and the masks never run dry.
+            for _ in 0..<30 where !constraint.hasFailed {
+                let mask = try #require(constraint.allowedTokens())
+                let allowed = (0..<256).filter { mask[$0] }
+                #expect(
+                    !allowed.isEmpty || constraint.isComplete, "\(schema.serialized), seed \(ConstraintTestRandom.seed)"
+                )
+                guard let byte = allowed.randomElement(using: &random) else { break }
+                constraint.accept(Int32(byte))
+            }
+            #expect(!constraint.hasFailed)
+            for style in [ToolCallStyle.hermes, .qwen3Coder] {
+                _ = try? AnswerConstraint.grammar(
+                    format: AnswerFormat(toolCalls: style), toolChoice: .required,
+                    tools: [ToolDefinition(name: "f", parameters: schema)], parallel: true, responseFormat: .text,
+                    thinking: .off)
+            }
+        }
+        #expect(taken > 100)
+    }
+
     @Test func `R8 what can't be enforced is refused before there is a constraint`() throws {
-        func make(_ choice: ToolChoice, _ tools: [ToolDefinition], _ format: ResponseFormat, _ style: ToolCallStyle) throws
+        func make(_ choice: ToolChoice, _ tools: [ToolDefinition], _ format: ResponseFormat, _ style: ToolCallStyle)
+            throws
             -> GrammarConstraint?
         {
             try AnswerConstraint.make(
@@ -136,7 +221,8 @@ import Testing
         let cache = GrammarCache(byteLimit: limit, entryLimit: 300)
         for number in 0..<10_000 {
             let schema: JSONValue = [
-                "type": "object", "properties": .object(JSONObject([("k\(number)", ["type": "integer"])])), "additionalProperties": false,
+                "type": "object", "properties": .object(JSONObject([("k\(number)", ["type": "integer"])])),
+                "additionalProperties": false,
             ]
             let constraint = try AnswerConstraint.make(
                 format: AnswerFormat(), toolChoice: .none, tools: [], parallel: false,
@@ -159,7 +245,8 @@ import Testing
             try AnswerConstraint.make(
                 format: AnswerFormat(), toolChoice: .none, tools: [], parallel: false,
                 responseFormat: .jsonSchema(["type": "string", "maxLength": 1_000_000]), thinking: .off,
-                vocabulary: ConstraintTestVocabulary.bytes, endTokens: [ConstraintTestVocabulary.bytesEnd], cache: cache))
+                vocabulary: ConstraintTestVocabulary.bytes, endTokens: [ConstraintTestVocabulary.bytesEnd], cache: cache
+            ))
         let text = "\"" + String(repeating: "ab", count: 60_000) + "\""
         #expect(ConstraintTestVocabulary.follows(constraint, text) == text.utf8.count)
         #expect(constraint.isComplete)

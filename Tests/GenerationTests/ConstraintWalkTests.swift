@@ -17,7 +17,8 @@ import Tokenizers
 
     /// A token out of the mask; where the text may end, mostly the end.
     private static func choose(
-        _ mask: TokenMask, _ end: Int32, _ steps: Int, _ random: inout ConstraintTestRandom, _ index: [[UInt8]]
+        _ mask: TokenMask, _ end: Int32, _ steps: Int, _ random: inout ConstraintTestRandom, _ index: [[UInt8]],
+        wanted: UInt8? = nil
     ) -> Int32? {
         if mask[Int(end)], Int.random(in: 0..<4, using: &random) == 0 { return end }
         var ids: [Int32] = []
@@ -29,7 +30,7 @@ import Tokenizers
             if mask[Int(end)] { return end }
             let closing = ids.filter { id in
                 guard Int(id) < index.count, let first = index[Int(id)].first else { return false }
-                return index[Int(id)].count == 1 && "\"}]0,n".utf8.contains(first)
+                return index[Int(id)].count == 1 && (wanted.map { $0 == first } ?? "\"}]0,n".utf8.contains(first))
             }
             if let id = closing.randomElement(using: &random), Int.random(in: 0..<8, using: &random) > 0 { return id }
         }
@@ -37,7 +38,8 @@ import Tokenizers
     }
 
     @Test(arguments: ["lm/qwen3", "tokenizer/qwen"], schemas)
-    func `a walk that only follows masks ends in JSON that satisfies the schema`(_ path: String, _ text: String) throws {
+    func `a walk that only follows masks ends in JSON that satisfies the schema`(_ path: String, _ text: String) throws
+    {
         let tokenizer = try ConstraintTestVocabulary.golden(path)
         let vocabulary = try ConstraintTestVocabulary.index(path)
         let contents = (0..<tokenizer.vocabularySize).map { tokenizer.bytes(of: $0) }
@@ -103,5 +105,67 @@ import Tokenizers
             prefix += tokenizer.bytes(of: id)
         }
         #expect(constraint.isComplete)
+    }
+
+    /// What brings a parameter's text to its end; mostly the quote of a string that has been begun in it.
+    private static func closing(behind text: String) -> UInt8? {
+        let (text, tag) = (Array(text.utf8), Array("\n</parameter>\n".utf8))
+        for length in (1..<tag.count).reversed() where text.suffix(length).elementsEqual(tag.prefix(length)) {
+            return tag[length]
+        }
+        return text.count % 2 == 0 ? tag[0] : nil
+    }
+
+    static let toolSchemas = [
+        schemas[0], schemas[3],
+        #"{"type": "object", "properties": {"note": {"type": "string"}, "code": {"type": "string", "minLength": 2, "maxLength": 5}, "long": {"type": "string", "maxLength": 90}, "maybe": {"anyOf": [{"type": "integer", "minimum": 3}, {"type": "null"}]}, "deep": {"type": "object", "properties": {"list": {"type": "array", "items": {"type": "string", "maxLength": 12}, "maxItems": 3}}, "required": ["list"], "additionalProperties": false}, "pick": {"enum": ["x", "y z"]}, "day": {"type": "string", "format": "date"}}, "required": ["note", "deep"], "additionalProperties": false}"#,
+        #"{"type": "object", "properties": {}, "additionalProperties": false}"#,
+    ]
+
+    @Test(arguments: [ToolCallStyle.hermes, .qwen3Coder, .llama3], toolSchemas)
+    func `a walk along a forced call's masks gives a call whose arguments satisfy the tool`(
+        _ style: ToolCallStyle, _ text: String
+    ) throws {
+        let path = "lm/qwen3"
+        let tokenizer = try ConstraintTestVocabulary.golden(path)
+        let contents = (0..<tokenizer.vocabularySize).map { tokenizer.bytes(of: $0) }
+        let end = Int32(try #require(tokenizer.id(of: "<|im_end|>")))
+        let schema = try JSONValue(parsing: text)
+        let tools = [ToolDefinition(name: "do it", parameters: schema), ToolDefinition(name: "rest")]
+        let format = AnswerFormat(thinking: ("<think>", "</think>"), toolCalls: style)
+        let cache = GrammarCache()
+        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        for _ in 0..<30 {
+            let constraint = try #require(
+                try AnswerConstraint.make(
+                    format: format, toolChoice: .required, tools: tools, parallel: true, responseFormat: .text,
+                    thinking: .off, vocabulary: try ConstraintTestVocabulary.index(path), endTokens: [end], cache: cache
+                ))
+            var parser = AnswerParser(format: format, tools: tools, startsInThinking: false)
+            var detokenizer = StreamingDetokenizer(tokenizer: tokenizer)
+            var pieces: [AnswerPiece] = []
+            var answer = ""
+            for step in 0..<4_000 {
+                let mask = try #require(constraint.allowedTokens())
+                let token = try #require(
+                    Self.choose(
+                        mask, end, step, &random, contents,
+                        wanted: style == .qwen3Coder ? Self.closing(behind: answer) : nil))
+                constraint.accept(token)
+                if token == end { break }
+                let text = detokenizer.append(Int(token))
+                answer += text
+                pieces += parser.append(text)
+            }
+            #expect(constraint.isComplete, "\(answer)")
+            let joined = JoinedAnswer(pieces + parser.finish())
+            #expect(joined.fault == nil && joined.content.isEmpty && joined.reasoning.isEmpty && !joined.names.isEmpty)
+            for (name, arguments) in zip(joined.names, joined.arguments) {
+                let value = try #require(try? JSONValue(parsing: arguments), "\(arguments) of \(answer)")
+                let expected = name == "rest" ? ["maxProperties": 0] : schema
+                let problem = ConstraintValidator(root: schema).problem(value, expected)
+                #expect(problem == nil, "\(problem ?? "") in \(answer), seed \(ConstraintTestRandom.seed)")
+            }
+        }
     }
 }

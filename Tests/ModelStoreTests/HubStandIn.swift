@@ -123,7 +123,9 @@ final class TemporaryHome: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     /// What lies where models are published.
-    var published: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/models")) ?? []).sorted() }
+    var published: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/models")) ?? []).sorted()
+    }
 
     func write(_ name: String, _ bytes: [UInt8]) throws -> String {
         let file = "\(path)/\(name)"

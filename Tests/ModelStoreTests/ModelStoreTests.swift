@@ -22,17 +22,24 @@ import Testing
         let home = try TemporaryHome()
         let folder = "\(home.path)/tiny-llama"
         try FileManager.default.createDirectory(atPath: "\(folder)/inner", withIntermediateDirectories: true)
-        for name in ["config.json", "model.safetensors", "inner/x"] { _ = try home.write("tiny-llama/\(name)", Self.weights) }
+        for name in ["config.json", "model.safetensors", "inner/x"] {
+            _ = try home.write("tiny-llama/\(name)", Self.weights)
+        }
         let stored = try home.store.importModel(from: folder)
         #expect(stored.name == "tiny-llama")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: stored.path).sorted() == ["config.json", "model.safetensors"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: stored.path).sorted() == [
+                "config.json", "model.safetensors",
+            ])
         try home.store.remove("tiny-llama")
         #expect(home.published.isEmpty)
     }
 
     @Test func `what isn't there can't be imported or removed`() throws {
         let home = try TemporaryHome()
-        #expect(throws: StoreError.unreadable("none.gguf")) { try home.store.importModel(from: "\(home.path)/none.gguf") }
+        #expect(throws: StoreError.unreadable("none.gguf")) {
+            try home.store.importModel(from: "\(home.path)/none.gguf")
+        }
         #expect(throws: StoreError.unknown("none")) { try home.store.remove("none") }
         #expect(throws: StoreError.unknown("../models")) { try home.store.remove("../models") }
     }

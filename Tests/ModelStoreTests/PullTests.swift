@@ -7,7 +7,9 @@ import Testing
     private static let weights = (0..<50_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
     private static let file = "hf://owner/tiny/tiny.gguf"
     private static func hubWithFile() -> HubStandIn { HubStandIn(["tiny.gguf": weights, "README.md": [1, 2, 3]]) }
-    private static func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
+    private static func bytes(_ path: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    }
 
     @Test func `a file is pulled whole, read-only and under its name`() async throws {
         let (home, hub) = (try TemporaryHome(), Self.hubWithFile())
@@ -103,7 +105,9 @@ import Testing
         _ = try await home.store.pull(HubReference(Self.file), from: hub.hub(token: "hf_secret"))
         #expect(hub.seen.contains { $0.url.hasPrefix(HubStandIn.storage) })
         for request in hub.seen {
-            #expect(request.token == (request.url.hasPrefix(HubStandIn.endpoint) ? "Bearer hf_secret" : nil), "\(request.url)")
+            #expect(
+                request.token == (request.url.hasPrefix(HubStandIn.endpoint) ? "Bearer hf_secret" : nil),
+                "\(request.url)")
         }
     }
 

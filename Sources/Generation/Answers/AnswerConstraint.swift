@@ -5,8 +5,8 @@ public enum AnswerConstraint {
     /// The constraint for one answer; none where anything may come.
     ///
     /// A forced call is written in the markup of the model's family, around the tool's schema; a named tool is called
-    /// once. With `auto`, tools that are not `strict` leave the answer free, unless a response format is asked for: then
-    /// the answer is calls or what the format says. Thinking comes first where the model thinks, and can't be ended by
+    /// once. With `auto`, tools that are not `strict` leave the answer free, unless a response format is asked for:
+    /// then the answer is calls or what the format says. Thinking comes first where the model thinks, and can't be ended by
     /// the answer's end. A tool without parameters takes an empty object.
     /// - Parameters:
     ///   - thinking: how the answer may begin; only counts if `format` knows the tags.
@@ -56,17 +56,19 @@ struct ConstraintRequest: Sendable {
     private static let callLimit = 32
 
     func isConstrained() throws(GrammarError) -> Bool {
-        if case .jsonSchema(let schema) = responseFormat {
-            try SchemaCompiler.checkSize(of: schema, limits: .default)
-        }
-        for tool in tools {
-            if let schema = tool.parameters { try SchemaCompiler.checkSize(of: schema, limits: .default) }
-        }
-        switch toolChoice {
-        case .none: return responseFormat != .text
-        case .auto: return responseFormat != .text || format.toolCalls != .none && tools.contains(where: \.strict)
-        case .required, .function: return true
-        }
+        let isConstrained =
+            switch toolChoice {
+            case .none: responseFormat != .text
+            case .auto: responseFormat != .text || format.toolCalls != .none && tools.contains(where: \.strict)
+            case .required, .function: true
+            }
+        guard isConstrained else { return false }
+        var schemas: [JSONValue] = []
+        if toolChoice != .none { schemas = tools.map { [.string($0.name), $0.parameters ?? .null] } }
+        if case .jsonSchema(let schema) = responseFormat { schemas.append(schema) }
+        // Before anything walks down the schemas.
+        try SchemaCompiler.checkSize(of: .array(schemas), limits: .default)
+        return true
     }
 
     /// Everything that the grammar depends on; the sizes of schemas have been checked.
@@ -75,7 +77,9 @@ struct ConstraintRequest: Sendable {
         value["style"] = .string(format.toolCalls.rawValue)
         value["choice"] = .string("\(toolChoice)")
         value["parallel"] = .bool(parallel)
-        if let tags = format.thinking { value["thinking"] = [.string("\(thinking)"), .string(tags.open), .string(tags.close)] }
+        if let tags = format.thinking {
+            value["thinking"] = [.string("\(thinking)"), .string(tags.open), .string(tags.close)]
+        }
         switch responseFormat {
         case .text: break
         case .jsonObject: value["format"] = true
@@ -145,7 +149,8 @@ struct ConstraintRequest: Sendable {
             do {
                 calls.append(try call(of: tool))
             } catch {
-                throw GrammarError(path: error.path, reason: "parameters of tool '\(tool.name.prefix(64))': \(error.reason)")
+                throw GrammarError(
+                    path: error.path, reason: "parameters of tool '\(tool.name.prefix(64))': \(error.reason)")
             }
         }
         let one = Grammar.choice(calls)

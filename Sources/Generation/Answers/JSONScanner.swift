@@ -5,7 +5,9 @@ struct JSONScanner: Sendable {
     /// What may come where no string, number or word is under way.
     enum Expectation: Sendable { case value, firstKey, key, colon, afterMember, firstElement, afterElement, end }
 
-    private enum NumberPart: Sendable { case minus, zero, whole, point, fraction, exponent, exponentSign, exponentDigits }
+    private enum NumberPart: Sendable {
+        case minus, zero, whole, point, fraction, exponent, exponentSign, exponentDigits
+    }
 
     private enum Lexeme: Sendable {
         case none, string, escape

@@ -17,8 +17,8 @@ public struct Grammar: Sendable {
 
     /// JSON that satisfies `schema`.
     ///
-    /// JSON Schema 2020-12 without what a stack automaton can't tell: `not`, `if`, `patternProperties`, `propertyNames`,
-    /// `dependent…`, `contains`, `uniqueItems`, `unevaluated…` and references to other documents are refused, never
+    /// JSON Schema 2020-12 without what a stack automaton can't tell: `not`, `if`, `patternProperties`,
+    /// `propertyNames`, `dependent…`, `contains`, `uniqueItems`, `unevaluated…` and references to other documents are refused, never
     /// ignored. Narrower than the schema in these places, so that what is generated always satisfies it:
     /// - declared properties come in declared order; others only behind them, and only where `additionalProperties`
     ///   says so, or no properties are declared. Keys that aren't declared may repeat.

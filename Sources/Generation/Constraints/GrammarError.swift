@@ -11,6 +11,7 @@ public struct GrammarError: Error, Sendable, Equatable, CustomStringConvertible 
         self.reason = reason
     }
 
+    /// Place and reason in one line.
     public var description: String { path.isEmpty ? "schema: \(reason)" : "schema at '\(path)': \(reason)" }
 }
 
@@ -20,6 +21,8 @@ public struct GrammarLimits: Sendable {
     public var depth = 64
     /// JSON values in the schema.
     public var values = 50_000
+    /// Bytes of all keys and strings of the schema together.
+    public var bytes = 2 << 20
     /// Values of all `enum` together.
     public var enumValues = 20_000
     /// Bytes of one `pattern`.
@@ -29,7 +32,9 @@ public struct GrammarLimits: Sendable {
     /// States of one pattern's automaton.
     public var patternStates = 5_000
     /// Steps spent on making one pattern's automaton.
-    public var patternSteps = 3_000_000
+    public var patternSteps = 1_500_000
+    /// Steps spent on patterns, numbers and names of the whole schema.
+    public var steps = 4_000_000
     /// States of the whole grammar.
     public var states = 300_000
     /// Parts of the grammar that generated text may have open at once; about two per level of JSON.

@@ -18,7 +18,7 @@ final class GrammarMatcher: Sendable {
     /// Memory that remembered states and masks may take.
     static let tableBytes = 16 << 20
     /// Steps that one mask may cost: a fraction of a second. What isn't found until then is not allowed.
-    private static let maskSteps = 20_000_000
+    private static let maskSteps = 5_000_000
     private static let tokenSteps = 2_000_000
 
     let vocabulary: VocabularyIndex
@@ -49,7 +49,7 @@ final class GrammarMatcher: Sendable {
     }
 
     /// The place behind `bytes`; nil if these can't come.
-    func advance(_ position: Position, by bytes: some Sequence<UInt8>) -> Position? {
+    func advance(_ position: Position, by bytes: some Collection<UInt8>) -> Position? {
         use { shared in
             shared.tables.budget = Self.tokenSteps
             var state = self.state(of: position, &shared)
@@ -70,7 +70,7 @@ final class GrammarMatcher: Sendable {
     }
 
     /// Whether `bytes` may come as a whole text.
-    func accepts(_ bytes: some Sequence<UInt8>) -> Bool {
+    func accepts(_ bytes: some Collection<UInt8>) -> Bool {
         guard let position = advance(start(), by: bytes) else { return false }
         return mayEnd(position)
     }
@@ -78,8 +78,10 @@ final class GrammarMatcher: Sendable {
     /// The tokens that may come here; end tokens among them where the text may end.
     func mask(_ position: Position) -> TokenMask {
         use { shared in
-            let state = self.state(of: position, &shared)
+            var state = self.state(of: position, &shared)
             guard state >= 0 else { return TokenMask(count: vocabulary.tokenCount) }
+            if let known = shared.tables.masks[state] { return known }
+            state = shared.tables.equivalent(state, forBytes: Int32(clamping: vocabulary.longestToken))
             if let known = shared.tables.masks[state] { return known }
             shared.tables.budget = Self.maskSteps
             var mask = TokenMask(count: vocabulary.tokenCount)

@@ -1,5 +1,5 @@
-public import Tokenizers
 import Synchronization
+public import Tokenizers
 
 /// The tokens of a model as a tree of their bytes, so that a grammar can be asked about all of them at once.
 ///
@@ -33,7 +33,7 @@ public final class VocabularyIndex: Sendable {
     private static let byteLimit = 1_024
 
     /// The tokens of `tokenizer`.
-    /// - Parameter markup: texts that grammars may write as one token even where the vocabulary calls it a control token.
+    /// - Parameter markup: texts that grammars may write as one token even if the vocabulary calls it a control token.
     public convenience init(
         tokenizer: Tokenizer, markup: [String] = ["<think>", "</think>", "<tool_call>", "</tool_call>"]
     ) {
@@ -141,7 +141,8 @@ private struct VocabularyTree {
         case let count where count > 0:
             guard (0x80...0xBF).contains(byte) else { return -1 }
             let lead = bytes[parent]
-            let isBad = lead == 0xE0 && byte < 0xA0 || lead == 0xED && byte > 0x9F || lead == 0xF0 && byte < 0x90
+            let isBad =
+                lead == 0xE0 && byte < 0xA0 || lead == 0xED && byte > 0x9F || lead == 0xF0 && byte < 0x90
                 || lead == 0xF4 && byte > 0x8F
             return isBad ? -1 : count - 1
         default: return -1

@@ -44,6 +44,8 @@ struct GrammarProgram: Sendable {
     /// A byte of each class.
     private(set) var representatives: [UInt8] = []
     let openParts: Int32
+    /// The largest count of any repetition.
+    var longestCount: Int32 { repetitions.reduce(0) { max($0, $1.minimum, $1.maximum) } }
 
     static let unreachable = Int32.max
 

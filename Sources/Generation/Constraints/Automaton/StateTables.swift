@@ -18,6 +18,7 @@ struct StateTables: Sendable {
 
     let program: GrammarProgram
     private let classCount: Int
+    private let longestCount: Int32
     /// Frame 0 is the bottom.
     private(set) var frames: [Frame] = []
     private var frameDepths: [Int32] = []
@@ -37,6 +38,7 @@ struct StateTables: Sendable {
     init(program: GrammarProgram) {
         self.program = program
         classCount = program.representatives.count
+        longestCount = program.longestCount
         clear()
     }
 
@@ -109,6 +111,35 @@ struct StateTables: Sendable {
         }
         if isAccepting[Int(state)] { result.append([Frame(caller: -1, count: 0, below: 0)]) }
         return result
+    }
+
+    /// A state that the next `bytes` bytes can't tell from this one, the same for as many as possible.
+    ///
+    /// A repetition completes at most one round per byte; far from its bounds it doesn't matter how many there were.
+    mutating func equivalent(_ state: Int32, forBytes bytes: Int32) -> Int32 {
+        guard longestCount > bytes else { return state }
+        var list: Set<UInt64> = []
+        for configuration in configurations[Int(state)] {
+            var callers: [Int32] = []
+            var frame = Int32(truncatingIfNeeded: configuration & 0xFFFF_FFFF)
+            while frame > 0 {
+                callers.append(frame)
+                frame = frames[Int(frame)].below
+            }
+            var below: Int32 = 0
+            for frame in callers.reversed().map({ frames[Int($0)] }) {
+                below = push(frame.caller, roundedCount(of: frame, bytes), below)
+            }
+            list.insert(Self.pack(Int32(configuration >> 32), below))
+        }
+        return number(of: list.sorted(), accepts: isAccepting[Int(state)])
+    }
+
+    private func roundedCount(of frame: Frame, _ bytes: Int32) -> Int32 {
+        guard program.kinds[Int(frame.caller)] == .repetition else { return frame.count }
+        let repetition = program.repetitions[Int(program.firsts[Int(frame.caller)])]
+        if frame.count < repetition.minimum { return repetition.minimum - frame.count > bytes ? 0 : frame.count }
+        return repetition.maximum - frame.count > bytes ? repetition.minimum : frame.count
     }
 
     /// Bytes and characters that lead from `state` back to itself.

@@ -18,8 +18,10 @@ struct PatternAutomaton {
 
     private init(limits: GrammarLimits) { self.limits = limits }
 
-    /// The texts that match `pattern`.
-    static func make(_ pattern: String, limits: GrammarLimits) throws(PatternParser.Failure) -> CharacterAutomaton {
+    /// The texts that match `pattern`, and the steps it took.
+    static func make(
+        _ pattern: String, limits: GrammarLimits
+    ) throws(PatternParser.Failure) -> (automaton: CharacterAutomaton, steps: Int) {
         guard pattern.utf8.count <= limits.patternBytes else {
             throw PatternParser.Failure(reason: "longer than \(limits.patternBytes) bytes")
         }
@@ -29,7 +31,7 @@ struct PatternAutomaton {
         guard let automaton = try maker.determinized(syntax).trimmed() else {
             throw PatternParser.Failure(reason: "no text matches it")
         }
-        return automaton
+        return (automaton, maker.steps)
     }
 
     private mutating func add(_ state: State) throws(PatternParser.Failure) -> Int {
@@ -113,6 +115,8 @@ struct PatternAutomaton {
             for (targets, ranges) in sets {
                 let (symbols, accepts) = try closure(of: targets, atStart: false)
                 let key = symbols + [accepts ? 1 : 0]
+                // Comparing sets costs about as much as following them.
+                steps += targets.count + symbols.count
                 let number = numbers[key] ?? pending.count
                 if number == pending.count {
                     guard number < limits.patternStates else { throw tooLarge }

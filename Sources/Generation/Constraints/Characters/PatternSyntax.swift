@@ -231,7 +231,8 @@ struct PatternParser {
     }
 
     private mutating func parseDigit() throws(Failure) -> UInt32 {
-        guard let scalar = next, scalar < 0x80, let digit = Unicode.Scalar(scalar).map(Character.init)?.hexDigitValue else {
+        guard let scalar = next, scalar < 0x80, let digit = Unicode.Scalar(scalar).map(Character.init)?.hexDigitValue
+        else {
             throw fault("expected a hexadecimal digit")
         }
         place += 1

@@ -4,9 +4,9 @@ import OrderedJSON
 extension SchemaCompiler {
     static let closingTag = "</parameter>"
     /// Above this length a text without `<` is counted, which is cheaper than looking for the closing tag.
-    private static let exactLength = 400
+    private static let exactLength = 64
 
-    /// The parameters of a call, each on lines of its own: declared ones in declared order, others only if none is declared.
+    /// The parameters of a call, each on lines of its own: declared ones in declared order, others if none is declared.
     mutating func markupParameters(_ schema: JSONValue) throws(GrammarError) -> GrammarNode {
         let object = try expanded(schema, "", hops: 0)
         guard object["anyOf"] == nil, object["oneOf"] == nil, object["enum"] == nil, object["const"] == nil else {
@@ -52,7 +52,9 @@ extension SchemaCompiler {
     private func parameter(_ key: String, _ value: GrammarNode, _ path: String) throws(GrammarError) -> GrammarNode {
         guard key.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: ">") && $0 != UInt8(ascii: "<") }),
             !key.isEmpty, key.utf8.count <= 256
-        else { throw GrammarError(path: path, reason: "a parameter of this name can't be written in the model's markup") }
+        else {
+            throw GrammarError(path: path, reason: "a parameter of this name can't be written in the model's markup")
+        }
         return .sequence([.text("<parameter=\(key)>\n"), value, .text("\n\(Self.closingTag)\n")])
     }
 

@@ -34,6 +34,8 @@ extension SchemaCompiler {
                 path: path, reason: "'minProperties' and 'maxProperties' beside 'properties' can't be enforced")
         }
         let names = parts.properties.map(\.key) + parts.undeclared
+        // A state per character, with all other characters beside it.
+        try spend(names.reduce(0) { $0 + $1.utf8.count * 50 }, path)
         let key =
             names.isEmpty
             ? JSONGrammar.string
@@ -87,7 +89,7 @@ extension SchemaCompiler {
         return .sequence([.text("["), .rule(JSONGrammar.space), tail])
     }
 
-    func stringNode(_ object: JSONObject, _ path: String) throws(GrammarError) -> GrammarNode {
+    mutating func stringNode(_ object: JSONObject, _ path: String) throws(GrammarError) -> GrammarNode {
         let (minimum, maximum) = try lengths(of: object, path)
         guard let automaton = try characters(of: object, path) else {
             return JSONGrammar.string(minimum: minimum, maximum: maximum)
@@ -105,7 +107,7 @@ extension SchemaCompiler {
     }
 
     /// What `pattern` and `format`, and the lengths beside them, allow; none: there are no such keywords.
-    func characters(of object: JSONObject, _ path: String) throws(GrammarError) -> CharacterAutomaton? {
+    mutating func characters(of object: JSONObject, _ path: String) throws(GrammarError) -> CharacterAutomaton? {
         var patterns: [(key: String, text: String)] = []
         for key in ["pattern", "format"] {
             guard let value = object[key] else { continue }
@@ -116,24 +118,37 @@ extension SchemaCompiler {
         guard !patterns.isEmpty else { return nil }
         var automata: [CharacterAutomaton] = []
         for (key, pattern) in patterns {
-            do {
-                automata.append(try PatternAutomaton.make(pattern, limits: limits))
-            } catch {
-                throw GrammarError(path: "\(path)/\(key)", reason: error.reason)
-            }
+            automata.append(try automaton(of: pattern, "\(path)/\(key)"))
         }
         let (minimum, maximum) = try lengths(of: object, path)
         if minimum > 0 || maximum != nil {
             guard max(minimum, maximum ?? 0) <= limits.patternStates else {
-                throw GrammarError(path: path, reason: "a length of that size beside 'pattern' or 'format' is too large")
+                throw GrammarError(
+                    path: path, reason: "a length of that size beside 'pattern' or 'format' is too large")
             }
             automata.append(CharacterAutomaton(minimum: minimum, maximum: maximum))
         }
         return try intersection(of: automata, path)
     }
 
+    private mutating func automaton(of pattern: String, _ path: String) throws(GrammarError) -> CharacterAutomaton {
+        if let known = patterns[pattern] { return known }
+        let made: (automaton: CharacterAutomaton, steps: Int)
+        do {
+            made = try PatternAutomaton.make(pattern, limits: limits)
+        } catch {
+            try spend(limits.patternSteps / 10, path)
+            throw GrammarError(path: path, reason: error.reason)
+        }
+        try spend(made.steps, path)
+        patterns[pattern] = made.automaton
+        return made.automaton
+    }
+
     /// The texts that all of `automata` accept.
-    func intersection(of automata: [CharacterAutomaton], _ path: String) throws(GrammarError) -> CharacterAutomaton {
+    mutating func intersection(of automata: [CharacterAutomaton], _ path: String) throws(GrammarError)
+        -> CharacterAutomaton
+    {
         var result = automata[0]
         for other in automata.dropFirst() {
             guard let both = result.intersection(other, limit: limits.patternStates * 4) else {
@@ -143,11 +158,13 @@ extension SchemaCompiler {
                 throw GrammarError(path: path, reason: "no string satisfies 'pattern', 'format' and lengths together")
             }
             result = trimmed
+            try spend(both.edges.count * 60, path)
         }
         return result
     }
 
-    func numberNode(_ object: JSONObject, _ path: String, isInteger: Bool) throws(GrammarError) -> GrammarNode {
+    mutating func numberNode(_ object: JSONObject, _ path: String, isInteger: Bool) throws(GrammarError) -> GrammarNode
+    {
         func bound(_ key: String) throws(GrammarError) -> DecimalText? {
             guard let value = object[key] else { return nil }
             guard let text = DecimalText(value) else {
@@ -166,9 +183,11 @@ extension SchemaCompiler {
             if rules.upper.map({ !($0.value < value) }) ?? true { rules.upper = (value, false) }
         }
         rules.multipleOf = try bound("multipleOf")
-        guard let node = NumberGrammar.node(rules) else {
-            throw GrammarError(path: path, reason: "no number satisfies these bounds, or they are too fine to be enforced")
+        guard let (node, states) = NumberGrammar.node(rules) else {
+            throw GrammarError(
+                path: path, reason: "no number satisfies these bounds, or they are too fine to be enforced")
         }
+        try spend(states * 20, path)
         return node
     }
 }

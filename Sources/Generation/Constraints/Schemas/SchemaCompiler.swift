@@ -12,6 +12,9 @@ struct SchemaCompiler {
     /// Schemas looked at; those that are merged count again.
     private var visits = 0
     private var enumValues = 0
+    private var steps = 0
+    /// Patterns come again and again, formats above all.
+    var patterns: [String: CharacterAutomaton] = [:]
 
     init(root: JSONValue, limits: GrammarLimits) throws(GrammarError) {
         self.root = root
@@ -31,6 +34,7 @@ struct SchemaCompiler {
     static func checkSize(of root: JSONValue, limits: GrammarLimits) throws(GrammarError) {
         var work = [(root, 0)]
         var count = 0
+        var bytes = 0
         while let (value, depth) = work.popLast() {
             count += 1
             guard depth <= limits.depth * 4 else { throw GrammarError(reason: "nested too deeply") }
@@ -40,6 +44,11 @@ struct SchemaCompiler {
                 case .object(let object): object.entries.map(\.value)
                 default: []
                 }
+            bytes += value.string?.utf8.count ?? 0
+            for key in value.object?.keys ?? [] { bytes += key.utf8.count }
+            guard bytes <= limits.bytes else {
+                throw GrammarError(reason: "more than \(limits.bytes) bytes; make it smaller")
+            }
             guard count + work.count + inner.count <= limits.values else {
                 throw GrammarError(reason: "more than \(limits.values) values; make it smaller")
             }
@@ -55,7 +64,7 @@ struct SchemaCompiler {
         guard depth <= limits.depth else {
             throw GrammarError(path: path, reason: "more than \(limits.depth) schemas inside each other")
         }
-        guard visits <= limits.values * 2 else { throw GrammarError(path: path, reason: "too large when written out") }
+        guard visits <= limits.values else { throw GrammarError(path: path, reason: "too large when written out") }
         switch schema {
         case .bool(true): return .rule(JSONGrammar.value)
         case .bool(false): throw GrammarError(path: path, reason: "nothing satisfies 'false'")
@@ -200,15 +209,26 @@ struct SchemaCompiler {
         if object["type"] != nil {
             let types = try SchemaKeywords.types(object, path)
             values = values.filter { value in
-                types.contains(value.kind) || value.kind == "number" && types.contains("integer") && value.integer != nil
+                types.contains(value.kind)
+                    || value.kind == "number" && types.contains("integer") && value.integer != nil
             }
         }
-        guard !values.isEmpty else { throw GrammarError(path: path, reason: "no value of 'enum' fits the other keywords") }
+        guard !values.isEmpty else {
+            throw GrammarError(path: path, reason: "no value of 'enum' fits the other keywords")
+        }
         enumValues += values.count
         guard enumValues <= limits.enumValues else {
             throw GrammarError(path: path, reason: "more than \(limits.enumValues) values in 'enum'")
         }
         return values
+    }
+
+    /// Takes note of work that was done.
+    mutating func spend(_ steps: Int, _ path: String) throws(GrammarError) {
+        self.steps += steps
+        guard self.steps <= limits.steps else {
+            throw GrammarError(path: path, reason: "patterns, bounds and names are too large together")
+        }
     }
 
     /// The schema of a part of the text: a reference may come again there.
