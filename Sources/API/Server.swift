@@ -45,6 +45,7 @@ public struct Server: Service {
         let state = ServerState(options: options, models: models, policy: policy, logger: logger)
         let router = Router()
         router.add(middleware: ErrorEnvelope(logger: logger))
+        router.add(middleware: HeaderSize())
         router.add(middleware: OriginCheck(options: options))
         router.add(middleware: KeyCheck(key: options.apiKey))
         HealthRoutes(state: state).add(to: router)
@@ -57,9 +58,11 @@ public struct Server: Service {
             router: router,
             server: .http1(
                 configuration: .init(
+                    additionalChannelHandlers: [ConnectionDeadline()],
                     idleTimeout: .seconds(60),
+                    // Above what HeaderSize refuses, so that most clients see why.
                     httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 256))),
+                        maxHeaderFieldSize: 256 << 10, maxHeaderListSize: 256 << 10, maxHeaderFieldCount: 4096))),
             configuration: .init(address: .hostname(options.host, port: options.port), serverName: "hybrie"),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
             logger: logger
@@ -88,6 +91,9 @@ struct ServerState: Sendable {
             buffer = try await request.collectBody(upTo: RequestLimits.bodyBytes)
         } catch is NIOTooManyBytesError {
             throw Self.tooLarge
+        } catch {
+            // Chunks of no size that can be, a client that left: in any case nothing that the server did.
+            throw Self.unreadable
         }
         let value = try JSONValue(parsing: Array(buffer.readableBytesView), limits: .request)
         guard let object = value.object else {
@@ -96,6 +102,7 @@ struct ServerState: Sendable {
         return object
     }
 
+    private static let unreadable = APIError.invalid("the body can't be read to its end")
     private static let tooLarge = APIError(
         status: .contentTooLarge, message: "the body may have \(RequestLimits.bodyBytes >> 20) MiB",
         type: "invalid_request_error")

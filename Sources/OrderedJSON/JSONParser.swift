@@ -6,16 +6,19 @@ public struct JSONLimits: Sendable {
     public var depth: Int
     /// Values in all, members and elements together.
     public var values: Int
+    /// Members of one object.
+    public var members: Int
 
     /// Limits of one's own.
-    public init(bytes: Int, depth: Int, values: Int) {
+    public init(bytes: Int, depth: Int, values: Int, members: Int = .max) {
         self.bytes = bytes
         self.depth = depth
         self.values = values
+        self.members = members
     }
 
     /// For requests from clients.
-    public static let request = JSONLimits(bytes: 32 << 20, depth: 128, values: 400_000)
+    public static let request = JSONLimits(bytes: 32 << 20, depth: 128, values: 400_000, members: 4096)
     /// For files that come with a model: a vocabulary has hundreds of thousands of members.
     public static let file = JSONLimits(bytes: 128 << 20, depth: 64, values: 16_000_000)
 }
@@ -152,6 +155,7 @@ private struct JSONParser {
             guard next == UInt8(ascii: ":") else { throw fault("expected ':'") }
             offset += 1
             skipWhitespace()
+            guard object.count < limits.members else { throw fault("an object of more than \(limits.members) members") }
             object.append(key, try parseValue())
             skipWhitespace()
             switch next {

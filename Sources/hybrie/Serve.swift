@@ -49,11 +49,15 @@ struct Serve: AsyncParsableCommand {
             // The port is open before the model is there: clients see how far it is.
             if let first = await models.models.first { _ = try? await models.load(first.id) }
         }
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        var services = ServiceGroupConfiguration(
+            services: [.init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        services.maximumGracefulShutdownDuration = Self.patience
+        let signals = Task { await Self.endAtSecondSignal(logger) }
+        defer { signals.cancel() }
         do {
-            try await group.run()
+            try await ServiceGroup(configuration: services).run()
+        } catch is CancellationError {
+            logger.notice("answers that still ran were cut off")
         } catch {
             guard let reason = Self.bindFailure(error) else { throw error }
             FileHandle.standardError.write(
@@ -63,6 +67,19 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode(1)
         }
         await models.stop()
+    }
+
+    /// How long answers that run may go on after the first signal; with what follows it stays below 30 seconds.
+    private static let patience = Duration.seconds(25)
+
+    /// The first signal ends the server in order, the second one at once.
+    private static func endAtSecondSignal(_ logger: Logger) async {
+        var isEnding = false
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+            if isEnding { _exit(signal == .sigint ? 130 : 143) }
+            isEnding = true
+            logger.notice("shutting down: running answers may end; a second signal ends at once")
+        }
     }
 
     /// What the system said if it refused the address.

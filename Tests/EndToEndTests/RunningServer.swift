@@ -21,7 +21,11 @@ final class RunningServer {
 
     /// Starts the server and waits until the model answers.
     /// - Parameter wrapper: a program and its arguments that start the server, such as a tracer.
-    init(environment: [String: String] = [:], arguments: [String] = [], wrapper: [String] = []) throws {
+    /// - Parameter waitsForModel: false where the model isn't expected to come.
+    init(
+        environment: [String: String] = [:], arguments: [String] = [], wrapper: [String] = [],
+        waitsForModel: Bool = true
+    ) throws {
         home = NSTemporaryDirectory() + "hybrie-test-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
         logPath = "\(home)/log"
@@ -35,8 +39,10 @@ final class RunningServer {
         process.standardError = FileHandle(forWritingAtPath: logPath)
         process.standardOutput = FileHandle.nullDevice
         try process.run()
-        try wait("the model to be ready") { log.contains("model is ready") && log.contains("address=http://") }
-        guard let address = log.range(of: #"address=http://127\.0\.0\.1:(\d+)"#, options: .regularExpression),
+        try wait("the model to be ready") {
+            (log.contains("model is ready") || !waitsForModel) && log.contains("address=http://")
+        }
+        guard let address = log.range(of: #"address=http://[0-9.]+:(\d+)"#, options: .regularExpression),
             let number = Int(log[address].split(separator: ":").last ?? "")
         else { throw ServerFault(what: "no port in the log: \(log)") }
         port = number
