@@ -51,6 +51,8 @@ HK_INLINE vb hk_iq4(vb nibbles) {
     for (int h = 0; h < 2; h++) v.half[h] = _mm256_shuffle_epi8(table, v.half[h]);
     return v.b;
 }
+#define HK_FLOAT_PANELS 2
+#include "pairs.inc"
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

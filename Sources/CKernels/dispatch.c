@@ -10,7 +10,8 @@
 static bool runs_here(const hk_kernels *kernels) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (kernels == &hk_kernels_avx512)
+    if (kernels == &hk_kernels_avx512bf16 && !__builtin_cpu_supports("avx512bf16")) return false;
+    if (kernels == &hk_kernels_avx512bf16 || kernels == &hk_kernels_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
             && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
     if (kernels == &hk_kernels_avx2)
@@ -23,7 +24,7 @@ const hk_kernels *hk_select(const char *name) {
     // Best first.
     static const hk_kernels *const all[] = {
 #if defined(__x86_64__)
-        &hk_kernels_avx512, &hk_kernels_avx2,
+        &hk_kernels_avx512bf16, &hk_kernels_avx512, &hk_kernels_avx2,
 #elif defined(__aarch64__)
         &hk_kernels_neon,
 #endif

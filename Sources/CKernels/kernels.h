@@ -28,7 +28,7 @@
 #define HK_SUPER_IQ4_XS HK_HALVES
 
 #if defined(__x86_64__)
-extern const hk_kernels hk_kernels_avx512, hk_kernels_avx2;
+extern const hk_kernels hk_kernels_avx512bf16, hk_kernels_avx512, hk_kernels_avx2;
 #elif defined(__aarch64__)
 extern const hk_kernels hk_kernels_neon;
 #endif
@@ -58,6 +58,13 @@ static inline uint16_t hk_float_to_half(float value) {
     }
     uint32_t odd = (magnitude >> 13) & 1u;
     return (uint16_t)(sign | ((magnitude - (112u << 23) + 0xFFFu + odd) >> 13));
+}
+
+/// Rounds to nearest, ties to even; not a number stays one.
+static inline uint16_t hk_float_to_bfloat(float value) {
+    union { float f; uint32_t u; } bits = {.f = value};
+    if ((bits.u & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits.u >> 16 | 0x40u);
+    return (uint16_t)((bits.u + 0x7FFFu + (bits.u >> 16 & 1u)) >> 16);
 }
 
 #endif

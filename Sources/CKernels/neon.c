@@ -40,6 +40,8 @@ HK_INLINE vb hk_iq4(vb nibbles) {
     for (int i = 0; i < 4; i++) v.bytes[i] = vqtbl1q_u8(vld1q_u8(hk_iq4_values), v.bytes[i]);
     return v.b;
 }
+#define HK_FLOAT_PANELS 2
+#include "pairs.inc"
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

@@ -48,6 +48,7 @@ size_t hk_source_row_bytes(hk_layout layout, size_t columns) {
 size_t hk_panel_bytes(hk_layout layout, size_t columns) {
     size_t bytes, super, block = source_block(layout, &bytes);
     if (block == 0 || columns % block) return 0;
+    if (layout == HK_BF16) return (columns + 1) / 2 * 2 * bytes * HK_PANEL_ROWS;
     if (block == 1) return columns * bytes * HK_PANEL_ROWS;
     bytes = packed_block(layout, &super);
     return columns / HK_BLOCK * bytes + columns / 256 * super;
@@ -135,13 +136,17 @@ static void open_block(hk_layout layout, const uint8_t *row, size_t b, block_t *
     }
 }
 
+/// Where the value of a row and column lies in a float panel: bf16 in pairs of columns, which one instruction multiplies.
+static size_t float_place(hk_layout layout, size_t column, size_t row) {
+    return layout == HK_BF16 ? (column / 2 * HK_PANEL_ROWS + row) * 2 + column % 2 : column * HK_PANEL_ROWS + row;
+}
+
 static void pack_floats(hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], size_t columns, uint8_t *panel) {
     size_t size = layout == HK_F32 ? 4 : 2;
+    memset(panel, 0, hk_panel_bytes(layout, columns));
     for (size_t k = 0; k < columns; k++)
-        for (int r = 0; r < HK_PANEL_ROWS; r++) {
-            if (rows[r]) memcpy(panel + (k * HK_PANEL_ROWS + (size_t)r) * size, rows[r] + k * size, size);
-            else memset(panel + (k * HK_PANEL_ROWS + (size_t)r) * size, 0, size);
-        }
+        for (size_t r = 0; r < HK_PANEL_ROWS; r++)
+            if (rows[r]) memcpy(panel + float_place(layout, k, r) * size, rows[r] + k * size, size);
 }
 
 void hk_pack_panel(hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], size_t columns, uint8_t *panel) {
@@ -190,7 +195,7 @@ static float half_at(const uint8_t *bytes, int i) {
 void hk_unpack_row(hk_layout layout, const uint8_t *panel, size_t columns, int row, float *out) {
     if (layout <= HK_BF16) {
         for (size_t k = 0; k < columns; k++) {
-            size_t at = k * HK_PANEL_ROWS + (size_t)row;
+            size_t at = float_place(layout, k, (size_t)row);
             if (layout == HK_F32) memcpy(&out[k], panel + 4 * at, 4);
             else if (layout == HK_F16) out[k] = half_at(panel + 2 * at, 0);
             else { uint8_t bytes[4] = {0, 0, panel[2 * at], panel[2 * at + 1]}; memcpy(&out[k], bytes, 4); }

@@ -28,4 +28,6 @@ HK_INLINE vb hk_iq4(vb nibbles) {
     for (int i = 0; i < 64; i++) nibbles[i] = hk_iq4_values[nibbles[i]];
     return nibbles;
 }
+#define HK_FLOAT_PANELS 2
+#include "pairs.inc"
 #include "kernels.inc"

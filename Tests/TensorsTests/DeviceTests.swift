@@ -4,7 +4,7 @@ import Testing
 
 /// Every operation of the processor against the reference, on every instruction set that runs here.
 @Suite struct DeviceTests {
-    static let instructionSets = ["portable", "avx2", "avx512", "neon"].filter { (name: String) in
+    static let instructionSets = ["portable", "avx2", "avx512", "avx512bf16", "neon"].filter { (name: String) in
         CPUDevice(threads: 1, instructionSet: name) != nil
     }
     /// Formats that the engine runs, and some that it expands to 8 bits.
@@ -14,8 +14,18 @@ import Testing
     /// Of the length of a weight row, for activations within ±1: an 8-bit activation is off by at most 1/254 of its
     /// block's largest, evenly spread, so a row's error deviates by |w| / 254 / √3; this is twelve times that.
     static let integerBound: Float = 0.03
+    /// The same for activations rounded to bf16: off by at most 2^-9 of themselves.
+    static let pairBound: Float = 0.008
     /// Rounding of float sums of a few hundred terms.
     static let floatBound: Float = 1e-4
+
+    static func bound(_ format: BlockFormat) -> Float {
+        switch format {
+        case .f32, .f16: floatBound
+        case .bf16: pairBound
+        default: integerBound
+        }
+    }
 
     @Test(arguments: formats, instructionSets)
     func `products agree with the reference for any number of rows`(format: BlockFormat, instructionSet: String) throws
@@ -30,12 +40,12 @@ import Testing
             let lengths = (0..<rows).map { row in
                 opened[row * columns..<(row + 1) * columns].reduce(0) { $0 + $1 * $1 }.squareRoot()
             }
-            for count in [1, 2, 3, 6, 7, 13] {
+            for count in [1, 2, 3, 6, 7, 13, 260] where count < 100 || columns > 256 {
                 let values = (0..<count * columns).map { _ in Float.random(in: -1...1, using: &random) }
                 let found = device.linear(device.tensor(values, shape: [count, columns]), [Projection(ours)])[0].floats
                 let expected = reference.linear(
                     reference.tensor(values, shape: [count, columns]), [Projection(theirs)])[0].floats
-                let bound = [.f32, .f16, .bf16].contains(format) ? Self.floatBound : Self.integerBound
+                let bound = Self.bound(format)
                 let isNear = found.indices.allSatisfy { abs(found[$0] - expected[$0]) <= bound * lengths[$0 % rows] }
                 #expect(isNear && found.count == expected.count, "\(rows)x\(columns), \(count) rows")
             }
@@ -61,9 +71,9 @@ import Testing
         var random = SeededGenerator(seed: 3)
         for format in Self.formats {
             let weight = try device.prepare([RandomMatrix(format: format, rows: 50, columns: 256, using: &random)])
-            let values = (0..<17 * 256).map { _ in Float.random(in: -2...2, using: &random) }
-            let all = device.linear(device.tensor(values, shape: [17, 256]), [Projection(weight)])[0].floats
-            for row in [0, 5, 16] {
+            let values = (0..<305 * 256).map { _ in Float.random(in: -2...2, using: &random) }
+            let all = device.linear(device.tensor(values, shape: [305, 256]), [Projection(weight)])[0].floats
+            for row in [0, 5, 16, 251, 252, 304] {
                 let alone = device.tensor(Array(values[row * 256..<(row + 1) * 256]), shape: [1, 256])
                 #expect(device.linear(alone, [Projection(weight)])[0].floats == Array(all[row * 50..<(row + 1) * 50]))
             }

@@ -42,27 +42,52 @@ void hk_pack_panel(hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], s
 /// Writes the f32 values of one row (0..15) of a packed panel.
 void hk_unpack_row(hk_layout layout, const uint8_t *panel, size_t columns, int row, float *out);
 
-/// Activation rows quantised to 8 bits in blocks of 32: `x ~ scale * q`, q within -127...127.
+/// What a product reads its activations as. They are packed in tiles of `hk_kernels.tile_rows` rows, the last one narrower,
+/// so that a product walks through one stretch of memory. With r rows in a tile:
+typedef enum {
+    /// Per 32 columns: codes int8 [r][32]; then, [r] each: scale f32; scale * sum f32; -sum int32; -sum of the first 16
+    /// codes; -sum of the last 16.
+    HK_ACTIVATIONS_INT8,
+    /// Per column: f32 [r].
+    HK_ACTIVATIONS_F32,
+    /// Per two columns: bf16 [r][2].
+    HK_ACTIVATIONS_BF16,
+} hk_activation_kind;
+
+/// Bytes of one row's packed block of 32 columns.
+#define HK_ACTIVATION_BLOCK 52
+
+/// What products with weights of `layout` read.
+static inline hk_activation_kind hk_kind_of(hk_layout layout) {
+    return layout == HK_BF16 ? HK_ACTIVATIONS_BF16 : layout < HK_BF16 ? HK_ACTIVATIONS_F32 : HK_ACTIVATIONS_INT8;
+}
+
+/// Bytes of one packed row.
+static inline size_t hk_activation_bytes(hk_activation_kind kind, size_t columns) {
+    return kind == HK_ACTIVATIONS_INT8 ? columns / HK_BLOCK * HK_ACTIVATION_BLOCK
+        : kind == HK_ACTIVATIONS_F32 ? columns * 4 : (columns + 1) / 2 * 4;
+}
+
+/// Rows that are to be packed.
 typedef struct {
-    int8_t *q;        ///< [rows][columns]
-    float *scale;     ///< [rows][columns / 32]
-    int32_t *sum;     ///< [rows][columns / 16]: sums of q over halves of a block
-} hk_activations;
+    hk_activation_kind kind;
+    const float *x;        ///< [*][columns]
+    const int32_t *index;  ///< row of x for each packed row, or NULL for 0, 1, 2 ...
+    size_t columns, count; ///< width, packed rows
+} hk_activation_job;
 
 /// One product `out = x . W^T` with what is fused behind it.
 typedef struct {
     hk_layout layout;
-    size_t columns;            ///< input width
-    size_t rows;               ///< output width
-    const uint8_t *panels;     ///< ceil(rows / 16) panels
-    const uint8_t *gate;       ///< panels of a gate, or NULL: out = silu(x . G^T) * (x . W^T)
-    const float *x;            ///< [*][columns], read by the float layouts
-    hk_activations quantised;  ///< read by the quantised layouts
-    const int32_t *index;      ///< row of x for each output row, or NULL for 0, 1, 2 ...
-    size_t count;              ///< how many activation rows
-    const float *bias;         ///< [rows] or NULL
-    const float *residual;     ///< [count][rows], added, or NULL; may be `out`
-    float *out;                ///< [count][rows]
+    size_t columns;             ///< input width
+    size_t rows;                ///< output width
+    const uint8_t *panels;      ///< ceil(rows / 16) panels
+    const uint8_t *gate;        ///< panels of a gate, or NULL: out = silu(x . G^T) * (x . W^T)
+    const uint8_t *activations; ///< packed rows of the layout's kind
+    size_t count;               ///< how many rows
+    const float *bias;          ///< [rows] or NULL
+    const float *residual;      ///< [count][rows], added, or NULL; may be `out`
+    float *out;                 ///< [count][rows]
 } hk_linear_job;
 
 /// Where a token's keys and values go, and how its queries are turned.
@@ -97,8 +122,10 @@ typedef struct {
 /// The functions of one instruction set.
 typedef struct {
     const char *name;
-    /// Quantises rows begin..<end of x [*][columns].
-    void (*quantise)(const float *x, size_t columns, size_t begin, size_t end, hk_activations to);
+    /// Rows of a tile of packed activations.
+    size_t tile_rows;
+    /// Packs tiles begin..<end into a packing that begins at `to`.
+    void (*pack)(const hk_activation_job *job, size_t begin, size_t end, uint8_t *to);
     /// Computes panels begin..<end of a product.
     void (*linear)(const hk_linear_job *job, size_t begin, size_t end);
     /// Rows begin..<end of out = x / sqrt(mean(x^2) + epsilon) * weight.

@@ -7,25 +7,19 @@ extension CPUDevice {
         let slots = order.tokens.count
         let inner = makeTensor([slots, up.rows])
         if gate.layout == up.layout {
-            let input = Activations(x, for: [up], on: self)
-            unsafe sweepExperts(order) { expert, range in
-                var job = unsafe input.job(up, matrix: expert, output: inner)
+            let input = Activations(x, index: order.tokens, groups: order.busy.map(\.slots), for: up, on: self)
+            unsafe sweepExperts(order, panels: up.panelsPerMatrix) { expert, slots in
+                var job = unsafe input.job(up, matrix: expert, rows: slots, output: inner)
                 unsafe job.gate = UnsafePointer(gate.panels(of: expert))
-                unsafe job.count = range.count
-                unsafe job.out = unsafe inner.storage.base + range.lowerBound * up.rows
-                return unsafe (job, order.tokens)
+                return unsafe job
             }
         } else {
             gateApart(x, gate: gate, up: up, order: order, inner: inner)
         }
         let outer = makeTensor([slots, down.rows])
-        let input = Activations(inner, for: [down], on: self)
-        let identity = (0..<Int32(slots)).map { $0 }
-        unsafe sweepExperts(order) { expert, range in
-            var job = unsafe input.job(down, matrix: expert, output: outer)
-            unsafe job.count = range.count
-            unsafe job.out = unsafe outer.storage.base + range.lowerBound * down.rows
-            return unsafe (job, identity)
+        let input = Activations(inner, groups: order.busy.map(\.slots), for: down, on: self)
+        unsafe sweepExperts(order, panels: down.panelsPerMatrix) { expert, slots in
+            unsafe input.job(down, matrix: expert, rows: slots, output: outer)
         }
         return gather(outer, order: order, residual: residual)
     }
@@ -33,12 +27,9 @@ extension CPUDevice {
     private func gateApart(_ x: Tensor, gate: CPUWeight, up: CPUWeight, order: ExpertOrder, inner: Tensor) {
         let opened = makeTensor(inner.shape)
         for (weight, output) in [(gate, opened), (up, inner)] {
-            let input = Activations(x, for: [weight], on: self)
-            unsafe sweepExperts(order) { expert, range in
-                var job = unsafe input.job(weight, matrix: expert, output: output)
-                unsafe job.count = range.count
-                unsafe job.out = unsafe output.storage.base + range.lowerBound * weight.rows
-                return unsafe (job, order.tokens)
+            let input = Activations(x, index: order.tokens, groups: order.busy.map(\.slots), for: weight, on: self)
+            unsafe sweepExperts(order, panels: weight.panelsPerMatrix) { expert, slots in
+                unsafe input.job(weight, matrix: expert, rows: slots, output: output)
             }
         }
         for index in 0..<inner.count {
@@ -48,25 +39,17 @@ extension CPUDevice {
 
     /// Runs one product per expert that has tokens; threads take pieces of an expert's panels, the busiest experts first.
     private func sweepExperts(
-        _ order: ExpertOrder, _ makeJob: (_ expert: Int, _ slots: Range<Int>) -> (hk_linear_job, index: [Int32])
+        _ order: ExpertOrder, panels: Int, _ makeJob: (_ expert: Int, _ slots: Range<Int>) -> hk_linear_job
     ) {
-        let busy = order.ranges.enumerated().filter { !$0.element.isEmpty }.sorted {
-            $0.element.count > $1.element.count
-        }
-        guard let first = busy.first else { return }
-        let panels = unsafe (Int(makeJob(first.offset, first.element).0.rows) + 15) / 16
-        let pieces = min(panels, busy.count >= 4 * team.threads ? 1 : 4)
-        let piece = (panels + pieces - 1) / pieces
-        team.share(busy.count * pieces, piece: 1) { range, _ in
+        let pieces = min(panels, order.busy.count >= 4 * team.threads ? 1 : 4)
+        let piece = ((panels + pieces - 1) / pieces + 3) / 4 * 4
+        team.share(order.busy.count * pieces, piece: 1) { range, _ in
             for task in range {
-                let (expert, slots) = busy[task / pieces]
+                let (expert, slots) = order.busy[task / pieces]
                 let begin = task % pieces * piece
                 guard begin < panels else { continue }
-                var (job, index) = unsafe makeJob(expert, slots)
-                unsafe index.withUnsafeBufferPointer { index in
-                    unsafe job.index = unsafe index.baseAddress.map { unsafe $0 + slots.lowerBound }
-                    unsafe kernels.pointee.linear(&job, begin, min(begin + piece, panels))
-                }
+                var job = unsafe makeJob(expert, slots)
+                unsafe kernels.pointee.linear(&job, begin, min(begin + piece, panels))
             }
         }
     }
@@ -93,8 +76,8 @@ extension CPUDevice {
 struct ExpertOrder {
     /// Token of each slot; slots of one expert are neighbours.
     let tokens: [Int32]
-    /// Slots of each expert.
-    let ranges: [Range<Int>]
+    /// Experts that have tokens and their slots, the busiest first.
+    let busy: [(expert: Int, slots: Range<Int>)]
     /// Slots and weights of each token, largest weight first.
     let places: [[(slot: Int, weight: Float)]]
 
@@ -127,7 +110,8 @@ struct ExpertOrder {
                 })
         }
         self.tokens = tokens
-        self.ranges = ranges
+        busy = ranges.enumerated().filter { !$0.element.isEmpty }.map { (expert: $0.offset, slots: $0.element) }
+            .sorted { $0.slots.count > $1.slots.count }
         self.places = places
     }
 }

@@ -2,11 +2,17 @@ import CKernels
 
 extension CPUDevice {
     public func linear(_ x: Tensor, _ projections: [Projection]) -> [Tensor] {
-        let input = Activations(x, for: projections.map { own($0.weight) }, on: self)
+        // Weights of one kind share one packing.
+        var inputs: [UInt32: Activations] = [:]
+        for weight in projections.map({ own($0.weight) }) where inputs[weight.activationKind.rawValue] == nil {
+            inputs[weight.activationKind.rawValue] = Activations(x, for: weight, on: self)
+        }
         let outputs = projections.map { makeTensor([x.rows, $0.weight.rows]) }
         unsafe sweep(
-            zip(projections, outputs).map { projection, output in
-                var job = unsafe input.job(own(projection.weight), output: output)
+            zip(projections, outputs).compactMap { projection, output in
+                let weight = own(projection.weight)
+                guard let input = inputs[weight.activationKind.rawValue] else { return nil }
+                var job = unsafe input.job(weight, output: output)
                 unsafe job.bias = UnsafePointer(projection.bias?.storage.base)
                 return unsafe job
             })
@@ -17,7 +23,7 @@ extension CPUDevice {
         let weight = own(weight)
         precondition(
             residual.rows == x.rows && residual.width == weight.rows, "the residual must have the product's shape")
-        let input = Activations(x, for: [weight], on: self)
+        let input = Activations(x, for: weight, on: self)
         let output = makeTensor(residual.shape)
         var job = unsafe input.job(weight, output: output)
         unsafe job.residual = UnsafePointer(residual.storage.base)
@@ -28,7 +34,7 @@ extension CPUDevice {
     public func gatedLinear(_ x: Tensor, gate: any Weight, up: any Weight) -> Tensor {
         let (gate, up) = (own(gate), own(up))
         guard gate.layout == up.layout else { return gatedApart(x, gate: gate, up: up) }
-        let input = Activations(x, for: [gate], on: self)
+        let input = Activations(x, for: gate, on: self)
         let output = makeTensor([x.rows, up.rows])
         var job = unsafe input.job(up, output: output)
         unsafe job.gate = UnsafePointer(gate.panels())
@@ -61,48 +67,5 @@ extension CPUDevice {
                 first += count
             }
         }
-    }
-}
-
-/// One input of products, quantised once for all of them if any needs that.
-@safe struct Activations {
-    let x: Tensor
-    private let codes: FloatStorage?
-    private let quantised: hk_activations
-
-    init(_ x: Tensor, for weights: [CPUWeight], on device: CPUDevice) {
-        self.x = x
-        precondition(weights.allSatisfy { $0.columns == x.width }, "weights must be as wide as x")
-        guard weights.contains(where: \.readsQuantised) else {
-            codes = nil
-            unsafe quantised = hk_activations()
-            return
-        }
-        // One allocation: codes, then a scale and two sums for each block of 32.
-        let (rows, width) = (x.rows, x.width)
-        let blocks = rows * width / 32
-        let storage = device.pool.storage(count: rows * width / 4 + blocks * 3)
-        let scales = unsafe storage.base + rows * width / 4
-        let quantised = unsafe hk_activations(
-            q: UnsafeMutableRawPointer(storage.base).assumingMemoryBound(to: Int8.self), scale: scales,
-            sum: UnsafeMutableRawPointer(scales + blocks).assumingMemoryBound(to: Int32.self))
-        device.team.share(rows, piece: CPUDevice.rowPiece) { range, _ in
-            unsafe device.kernels.pointee.quantise(x.storage.base, width, range.lowerBound, range.upperBound, quantised)
-        }
-        codes = storage
-        unsafe self.quantised = unsafe quantised
-    }
-
-    func job(_ weight: CPUWeight, matrix: Int = 0, output: Tensor) -> hk_linear_job {
-        var job = unsafe hk_linear_job()
-        unsafe job.layout = weight.layout
-        unsafe job.columns = weight.columns
-        unsafe job.rows = weight.rows
-        unsafe job.panels = UnsafePointer(weight.panels(of: matrix))
-        unsafe job.x = UnsafePointer(x.storage.base)
-        unsafe job.quantised = unsafe quantised
-        unsafe job.count = x.rows
-        unsafe job.out = unsafe output.storage.base
-        return unsafe job
     }
 }

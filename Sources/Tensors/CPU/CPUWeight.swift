@@ -24,8 +24,8 @@ final class CPUWeight: Weight {
 
     var bytes: Int { memory.bytes }
     var panelsPerMatrix: Int { (rows + 15) / 16 }
-    /// Whether products read 8-bit activations.
-    var readsQuantised: Bool { layout.rawValue > HK_BF16.rawValue }
+    /// How its products want their rows packed.
+    var activationKind: hk_activation_kind { hk_kind_of(layout) }
 
     /// Panels of one matrix of the stack.
     func panels(of matrix: Int = 0) -> UnsafeMutablePointer<UInt8> {
