@@ -34,6 +34,17 @@ HK_INLINE vi hk_dot_small(vi sum, vb codes, int32_t word) {
     }
     return s.i;
 }
+/// The largest weight code that `hk_dot_weights` takes: a pair of products must fit 16 bits.
+#define HK_WEIGHT_LIMIT 127.0f
+/// Signed bytes against unsigned codes.
+HK_INLINE vi hk_dot_weights(vi sum, vb bytes, int32_t word) {
+    hk_pair_of s = {.i = sum}, v = {.b = bytes};
+    for (int h = 0; h < 2; h++) {
+        __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(word), v.half[h]);
+        s.half[h] = _mm256_add_epi32(s.half[h], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    }
+    return s.i;
+}
 HK_INLINE vf hk_fma(vf a, vf b, vf c) {
     hk_pair_of x = {.f = a}, y = {.f = b}, z = {.f = c};
     for (int h = 0; h < 2; h++) z.real[h] = _mm256_fmadd_ps(x.real[h], y.real[h], z.real[h]);

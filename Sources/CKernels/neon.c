@@ -22,6 +22,10 @@ HK_INLINE vi hk_dot_small(vi sum, vb codes, int32_t word) {
     return s.i;
 }
 HK_INLINE vi hk_dot(vi sum, vb codes, int32_t word) { return hk_dot_small(sum, codes ^ (uint8_t)0x80, word); }
+/// The largest weight code that `hk_dot_weights` takes: the instruction takes two signed operands.
+#define HK_WEIGHT_LIMIT 127.0f
+/// Signed bytes against unsigned codes.
+HK_INLINE vi hk_dot_weights(vi sum, vb bytes, int32_t word) { return hk_dot_small(sum, bytes, word); }
 HK_INLINE vf hk_fma(vf a, vf b, vf c) {
     hk_four x = {.f = a}, y = {.f = b}, z = {.f = c};
     for (int i = 0; i < 4; i++) z.reals[i] = vfmaq_f32(z.reals[i], x.reals[i], y.reals[i]);

@@ -17,6 +17,16 @@ HK_INLINE vi hk_dot(vi sum, vb codes, int32_t word) {
     return sum;
 }
 #define hk_dot_small hk_dot
+/// The largest weight code that `hk_dot_weights` takes.
+#define HK_WEIGHT_LIMIT 255.0f
+/// Signed bytes against unsigned codes.
+HK_INLINE vi hk_dot_weights(vi sum, vb bytes, int32_t word) {
+    uint8_t w[4];
+    memcpy(w, &word, 4);
+    for (int lane = 0; lane < 16; lane++)
+        for (int i = 0; i < 4; i++) sum[lane] += (int8_t)bytes[4 * lane + i] * (int32_t)w[i];
+    return sum;
+}
 HK_INLINE vf hk_fma(vf a, vf b, vf c) { return a * b + c; }
 HK_INLINE vf hk_halves(const uint16_t *p) {
     vf v;

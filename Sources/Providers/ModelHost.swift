@@ -15,6 +15,8 @@ public actor ModelHost {
         public var parallel = 16
         /// Memory that models may take; none: what the system says is available.
         public var memoryBytes: Int?
+        /// How keys and values are kept; none: as suits the weights.
+        public var cacheFormat: CacheFormat?
 
         /// The usual ones.
         public init() {}
@@ -179,7 +181,8 @@ public actor ModelHost {
             let available = options.memoryBytes.map { max(0, $0 - taken) } ?? AvailableMemory.bytes
             do {
                 return try MemoryPlan(
-                    checkpoint, on: device, context: options.context, parallel: options.parallel, available: available)
+                    checkpoint, on: device, context: options.context, parallel: options.parallel, available: available,
+                    cacheFormat: options.cacheFormat)
             } catch {
                 guard case .modelTooLarge = error, let idle = longestUnused() else { throw error }
                 try unload(idle)

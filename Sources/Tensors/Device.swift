@@ -109,20 +109,33 @@ public struct CacheShape: Sendable {
     public let headDim: Int
     /// Pages, shared by all sequences.
     public let pages: Int
+    /// How keys and values are kept.
+    public let format: CacheFormat
 
     /// A cache of `pages` pages.
-    public init(layers: Int, kvHeads: Int, headDim: Int, pages: Int) {
+    public init(layers: Int, kvHeads: Int, headDim: Int, pages: Int, format: CacheFormat = .f16) {
+        self.format = format
         self.layers = layers
         self.kvHeads = kvHeads
         self.headDim = headDim
         self.pages = pages
     }
 
-    /// Elements that one page of keys (or of values) of one layer holds.
-    public var pageElements: Int { kvHeads * headDim * Self.pageTokens }
+    /// Bytes per token over all layers, keys and values.
+    public var bytesPerToken: Int {
+        // 8 bits have a scale per 32 columns of a key and one per value, of 4 bytes each.
+        let headBytes = format == .int8 ? 2 * headDim + headDim / 8 + 4 : 4 * headDim
+        return layers * kvHeads * headBytes
+    }
+}
 
-    /// Bytes per token over all layers, keys and values, at `elementBytes` an element.
-    public func bytesPerToken(elementBytes: Int = 2) -> Int { 2 * layers * kvHeads * headDim * elementBytes }
+/// How a cache keeps keys and values.
+public enum CacheFormat: String, Sendable, CaseIterable {
+    /// Half precision.
+    case f16
+    /// 8 bits with scales: half the memory, and attention by integer products. For heads whose width is a multiple of 32,
+    /// up to 256; others are kept as ``f16``.
+    case int8
 }
 
 /// Keys and values of all sequences, in pages of ``CacheShape/pageTokens`` tokens.

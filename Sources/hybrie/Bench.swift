@@ -57,11 +57,11 @@ struct Bench: AsyncParsableCommand {
         let (id, path) = try wiring.locate(model)
         let checkpoint = try Checkpoint(path: path)
         let longest = tests.map { $0.depth + $0.tokens }.max() ?? 1
-        _ = try MemoryPlan(
+        let plan = try MemoryPlan(
             checkpoint, on: wiring.device, context: min(longest, checkpoint.config.maxPositionEmbeddings), parallel: 1,
-            available: AvailableMemory.bytes)
+            available: AvailableMemory.bytes, cacheFormat: wiring.configuration.cacheFormat)
         let decoder = try DecoderRegistry.load(checkpoint, on: wiring.device)
-        let results = try tests.map { ($0, try measure($0, decoder)) }
+        let results = try tests.map { ($0, try measure($0, decoder, cacheFormat: plan.cacheFormat)) }
         switch output {
         case .md:
             print("| model | size | device | threads | test | t/s |\n| --- | ---: | --- | ---: | --- | ---: |")
@@ -73,18 +73,19 @@ struct Bench: AsyncParsableCommand {
                         + "| \(String(format: "%.2f ± %.2f", rates.mean, rates.deviation)) |")
             }
         case .json:
-            print(JSONValue.array(results.map { json($0.0, $0.1, checkpoint, path, wiring.device) }).serialized)
+            print(JSONValue.array(results.map { json($0.0, $0.1, checkpoint, path, wiring.device, plan.cacheFormat) }).serialized)
         }
     }
 
     /// Seconds of each repetition.
-    private func measure(_ test: Test, _ decoder: any Decoder) throws -> [Double] {
+    private func measure(_ test: Test, _ decoder: any Decoder, cacheFormat: CacheFormat) throws -> [Double] {
         let config = decoder.config
         let total = test.depth + test.tokens
         let pages = (total + CacheShape.pageTokens - 1) / CacheShape.pageTokens
         let cache = try decoder.device.makeCache(
             CacheShape(
-                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages)
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages,
+                format: cacheFormat)
         )
         let table = (0..<Int32(pages)).map { $0 }
         var generator = SystemRandomNumberGenerator()
@@ -106,15 +107,17 @@ struct Bench: AsyncParsableCommand {
         }.dropFirst().map { $0 }
     }
 
-    private func json(_ test: Test, _ samples: [Double], _ checkpoint: Checkpoint, _ path: String, _ device: CPUDevice)
-        -> JSONValue
-    {
+    private func json(
+        _ test: Test, _ samples: [Double], _ checkpoint: Checkpoint, _ path: String, _ device: CPUDevice,
+        _ cacheFormat: CacheFormat
+    ) -> JSONValue {
         let rates = samples.map { Double(test.tokens) / $0 }
         return [
             "model_filename": .string((path as NSString).lastPathComponent),
             "model_type": .string(checkpoint.config.family.rawValue),
             "model_size": .integer(checkpoint.totalBytes), "backends": "CPU",
             "cpu_info": .string(device.instructionSet),
+            "type_k": .string(cacheFormat.rawValue), "type_v": .string(cacheFormat.rawValue),
             "n_threads": .integer(device.threads), "n_prompt": .integer(test.prompt), "n_gen": .integer(test.generated),
             "n_depth": .integer(test.depth), "test_time": .string(Date().formatted(.iso8601)),
             "avg_ns": .integer(Int(samples.mean * 1e9)), "stddev_ns": .integer(Int(samples.deviation * 1e9)),

@@ -17,6 +17,11 @@ struct MachineFlags: ParsableArguments {
         name: [.short, .long], help: "Tokens a conversation may have; up to 8192 if not given, less if memory is short."
     )
     var context: Int?
+
+    @Option(
+        name: .long, help: "How keys and values are kept: f16 or int8; as suits the weights if not given.",
+        transform: { try Configuration.cacheFormat($0, "--cache-type") })
+    var cacheType: CacheFormat?
 }
 
 /// All settings, each from the first place that has it: flag, environment, file, default.
@@ -29,6 +34,7 @@ struct Configuration {
     let context: Int?
     let parallel: Int
     let memoryBytes: Int?
+    let cacheFormat: CacheFormat?
     let instructionSet: String?
     let models: [String]
     let policy: InferencePolicy
@@ -64,6 +70,9 @@ struct Configuration {
         context = try number(flags.context, "HYBRIE_CONTEXT", "context", in: 16...(1 << 24))
         self.parallel = try number(parallel, "HYBRIE_PARALLEL", "parallel", in: 1...256) ?? 16
         memoryBytes = try number(nil, "HYBRIE_MEMORY_MIB", "memory_mib", in: 64...(1 << 30)).map { $0 << 20 }
+        cacheFormat =
+            try flags.cacheType ?? environment["HYBRIE_CACHE_TYPE"].map { try Self.cacheFormat($0, "HYBRIE_CACHE_TYPE") }
+            ?? file.string("cache_type").map { try Self.cacheFormat($0, "'cache_type' in \(file.name)") }
         instructionSet = environment["HYBRIE_ISA"]
         models =
             try environment["HYBRIE_MODELS"]?.split(separator: ",").map(String.init) ?? file.strings("models") ?? []
@@ -83,6 +92,13 @@ struct Configuration {
     }
 
     private static func expanded(_ path: String) -> String { (path as NSString).expandingTildeInPath }
+
+    static func cacheFormat(_ text: String, _ place: String) throws -> CacheFormat {
+        guard let format = CacheFormat(rawValue: text) else {
+            throw ConfigurationError.notOneOf(place: place, text: text, known: CacheFormat.allCases.map(\.rawValue))
+        }
+        return format
+    }
 
     private static func bool(_ text: String, _ place: String) throws -> Bool {
         switch text.lowercased() {
@@ -163,6 +179,7 @@ enum ConfigurationError: Error, CustomStringConvertible {
     case malformed(file: String, reason: String)
     case notANumber(place: String, text: String)
     case notABoolean(place: String, text: String)
+    case notOneOf(place: String, text: String, known: [String])
     case outOfRange(place: String, value: Int, range: ClosedRange<Int>)
     case unknownInstructionSet(String)
 
@@ -172,10 +189,12 @@ enum ConfigurationError: Error, CustomStringConvertible {
         case .malformed(let file, let reason): "\(file): \(reason); mend the file"
         case .notANumber(let place, let text): "\(place) is '\(text)'; it must be a whole number"
         case .notABoolean(let place, let text): "\(place) is '\(text)'; it must be true or false"
+        case .notOneOf(let place, let text, let known):
+            "\(place) is '\(text)'; it must be \(known.joined(separator: " or "))"
         case .outOfRange(let place, let value, let range):
             "\(place) is \(value); it must lie between \(range.lowerBound) and \(range.upperBound)"
         case .unknownInstructionSet(let name):
-            "HYBRIE_ISA is '\(name)', which this processor can't run; use portable, avx2, avx512 or neon, or leave it unset"
+            "HYBRIE_ISA is '\(name)', which this processor can't run; use portable, avx2, avx512, avx512bf16 or neon, or leave it unset"
         }
     }
 }

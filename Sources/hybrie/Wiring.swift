@@ -48,6 +48,7 @@ struct Wiring {
         options.context = configuration.context
         options.parallel = configuration.parallel
         options.memoryBytes = configuration.memoryBytes
+        options.cacheFormat = configuration.cacheFormat
         let host = ModelHost(device: device, options: options, logger: logger)
         for model in models.isEmpty ? configuration.models : models {
             let (id, path) = try locate(model)

@@ -77,7 +77,7 @@ static void products(const hk_kernels *kernels, const hk_kernels *oracle) {
     }
 }
 
-static void attention(const hk_kernels *kernels, const hk_kernels *oracle) {
+static void attention(const hk_kernels *kernels, const hk_kernels *oracle, hk_cache_format format) {
     enum { DIM = 64, HEADS = 4, KV = 2, TOKENS = 1100, PAGES = (TOKENS + 15) / 16 };
     static float q[2][TOKENS * HEADS * DIM], k[TOKENS * KV * DIM], v[TOKENS * KV * DIM], angle[2][TOKENS * DIM / 2];
     static float norm[DIM], out[2][2 * DIM], scratch[HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + DIM)];
@@ -91,16 +91,16 @@ static void attention(const hk_kernels *kernels, const hk_kernels *oracle) {
     for (int i = 0; i < TOKENS; i++) { page[i] = pages[i / 16]; slot[i] = i % 16; }
     for (int side = 0; side < 2; side++) {
         const hk_kernels *with = side ? oracle : kernels;
-        uint16_t *keys = memory(PAGES * KV * DIM * 16 * 2), *values = memory(PAGES * KV * DIM * 16 * 2);
+        uint8_t *cache = memory(PAGES * KV * hk_cache_page_bytes(format, DIM));
         float *turned = memory(sizeof k);
         memcpy(turned, k, sizeof k);
         hk_store_job store = {
             .heads = HEADS, .kv_heads = KV, .head_dim = DIM, .q_norm = norm, .k_norm = norm, .epsilon = 1e-6f,
-            .cosine = angle[0], .sine = angle[1], .q = q[side], .k = turned, .v = v, .keys = keys, .values = values,
+            .cosine = angle[0], .sine = angle[1], .q = q[side], .k = turned, .v = v, .format = format, .cache = cache,
             .page = page, .slot = slot};
         with->store(&store, 0, TOKENS);
         hk_attention_job job = {
-            .head_dim = DIM, .kv_heads = KV, .kv_head = 1, .query_rows = 2, .keys = keys, .values = values, .pages = pages,
+            .head_dim = DIM, .kv_heads = KV, .kv_head = 1, .query_rows = 2, .format = format, .cache = cache, .pages = pages,
             .scale = 0.125f, .scratch = scratch};
         for (int r = 0; r < 2; r++) {
             job.q[r] = q[side] + ((TOKENS - 1) * HEADS + 2 + r) * DIM;
@@ -108,14 +108,14 @@ static void attention(const hk_kernels *kernels, const hk_kernels *oracle) {
             job.keys_seen[r] = TOKENS - 600 * r;
         }
         with->attention(&job);
-        free(keys);
-        free(values);
+        free(cache);
         free(turned);
     }
     compare("rotated queries", 0, q[0], q[1], TOKENS * HEADS * DIM);
-    // Keys and values went through half precision: a last place there may differ.
-    for (size_t i = 0; i < 2 * DIM; i++) if (fabsf(out[0][i] - out[1][i]) < 1e-4f) out[0][i] = out[1][i];
-    compare("attention", 0, out[0], out[1], 2 * DIM);
+    // Keys and values were rounded, weights of 8-bit values to 7 or 8 bits: a last place there may differ.
+    float bound = format == HK_CACHE_INT8 ? 4e-3f : 1e-4f;
+    for (size_t i = 0; i < 2 * DIM; i++) if (fabsf(out[0][i] - out[1][i]) < bound) out[0][i] = out[1][i];
+    compare("attention over cache", format, out[0], out[1], 2 * DIM);
 }
 
 int main(int argc, char **argv) {
@@ -125,7 +125,8 @@ int main(int argc, char **argv) {
         return 2;
     }
     products(kernels, oracle);
-    attention(kernels, oracle);
+    attention(kernels, oracle, HK_CACHE_F16);
+    attention(kernels, oracle, HK_CACHE_INT8);
     printf("%s against %s: %s\n", kernels->name, oracle->name, failures ? "they differ" : "they agree");
     return failures ? 1 : 0;
 }

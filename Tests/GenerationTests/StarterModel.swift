@@ -26,7 +26,8 @@ enum StarterModel {
         let pages = (ids.count + 15) / 16
         let cache = try device.makeCache(
             CacheShape(
-                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages)
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages,
+                format: .int8)
         )
         var batch = Batch()
         batch.append(ids, position: 0, pages: (0..<Int32(pages)).map { $0 })

@@ -73,15 +73,16 @@ struct Difference {
 }
 
 extension Decoder {
-    func makeTestCache() throws -> any KeyValueCache {
+    func makeTestCache(_ format: CacheFormat = .f16) throws -> any KeyValueCache {
         try device.makeCache(
             CacheShape(
-                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 16))
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 16,
+                format: format))
     }
 
     /// Scores of all tokens of `ids`, fed in pieces of the given sizes.
-    func scores(of ids: [Int32], chunks: [Int]) throws -> [Float] {
-        let cache = try makeTestCache()
+    func scores(of ids: [Int32], chunks: [Int], cache format: CacheFormat = .f16) throws -> [Float] {
+        let cache = try makeTestCache(format)
         var position = 0
         return chunks.flatMap { count in
             var batch = Batch()
@@ -92,8 +93,10 @@ extension Decoder {
     }
 
     /// Whether greedy decoding follows `expected` up to the first step at which our two best are nearer than `margin`.
-    func followsGreedy(_ expected: [Int32], after prompt: [Int32], margin: Float) throws -> Bool {
-        let cache = try makeTestCache()
+    func followsGreedy(
+        _ expected: [Int32], after prompt: [Int32], margin: Float, cache format: CacheFormat
+    ) throws -> Bool {
+        let cache = try makeTestCache(format)
         var (next, position) = (prompt, 0)
         for id in expected {
             var batch = Batch()

@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    static let instructionSets = ["portable", "avx2", "avx512", "neon"].filter { (name: String) in
+    static let instructionSets = ["portable", "avx2", "avx512", "avx512bf16", "neon"].filter { (name: String) in
         CPUDevice(threads: 1, instructionSet: name) != nil
     }
 
@@ -44,7 +44,8 @@ import Testing
     @Test(arguments: Model.all, instructionSets)
     func `the processor stays within the bounds of its arithmetic`(model: Model, instructionSet: String) throws {
         let device = try #require(CPUDevice(threads: 2, instructionSet: instructionSet))
-        try check(model, on: device, bounds: model.type == "F32" || model.type == "F16" ? .float16 : .integer)
+        let isFloat = model.type == "F32" || model.type == "F16"
+        try check(model, on: device, bounds: isFloat ? .float16 : .integer, cache: isFloat ? .f16 : .int8)
     }
 
     @Test func `hidden states after every layer are those of transformers`() throws {
@@ -63,32 +64,35 @@ import Testing
         }
     }
 
-    @Test func `a prompt gives the same scores whole, in chunks, token by token, and beside others`() throws {
+    @Test(arguments: CacheFormat.allCases)
+    func `a prompt gives the same scores whole, in chunks, token by token, and beside others`(cache: CacheFormat) throws {
         for model in Model.all where model.type == "Q4_0" {
             let device = try #require(CPUDevice(threads: 2))
             let decoder = try DecoderRegistry.load(Checkpoint(path: model.path), on: device)
             let golden = try Golden(model.folder)
             let ids = golden.ids("input_ids.1")
-            let whole = try decoder.scores(of: ids, chunks: [ids.count])
-            #expect(try decoder.scores(of: ids, chunks: Array(repeating: 1, count: ids.count)) == whole)
-            #expect(try decoder.scores(of: ids, chunks: [7, 1, 17, ids.count - 25]) == whole)
+            let whole = try decoder.scores(of: ids, chunks: [ids.count], cache: cache)
+            let single = Array(repeating: 1, count: ids.count)
+            #expect(try decoder.scores(of: ids, chunks: single, cache: cache) == whole)
+            #expect(try decoder.scores(of: ids, chunks: [7, 1, 17, ids.count - 25], cache: cache) == whole)
             let other = golden.ids("input_ids.2")
             var batch = Batch()
             batch.append(other, position: 0, pages: (8..<16).map { $0 })
             batch.append(ids, position: 0, pages: (0..<8).map { $0 })
             let hidden = decoder.hiddenStates(
-                of: batch, rows: Array(other.count..<other.count + ids.count), cache: try decoder.makeTestCache())
+                of: batch, rows: Array(other.count..<other.count + ids.count),
+                cache: try decoder.makeTestCache(cache))
             #expect(decoder.logits(hidden).floats == whole)
         }
     }
 
-    private func check(_ model: Model, on device: any Device, bounds: Bounds) throws {
+    private func check(_ model: Model, on device: any Device, bounds: Bounds, cache: CacheFormat = .f16) throws {
         let golden = try Golden(model.folder)
         let decoder = try DecoderRegistry.load(Checkpoint(path: model.path), on: device)
         for prompt in 0..<3 {
             let ids = golden.ids("input_ids.\(prompt)")
             let expected = try #require(golden.floats("\(model.type).logits.\(prompt)"))
-            let found = try decoder.scores(of: ids, chunks: [ids.count])
+            let found = try decoder.scores(of: ids, chunks: [ids.count], cache: cache)
             // Rounded activations may send one token of a prompt to other experts; float32 flips none with these seeds.
             let flips = model.family == "qwen3_moe" && bounds.largest > 0.5 ? 1 : 0
             let difference = Difference(found: found, expected: expected, width: decoder.config.vocabSize, flips: flips)
@@ -96,7 +100,7 @@ import Testing
             #expect(difference.rms <= bounds.rms)
             #expect(difference.divergence <= bounds.divergence)
             let greedy = golden.ids("\(model.type).greedy.\(prompt)")
-            try #expect(decoder.followsGreedy(greedy, after: ids, margin: 2 * bounds.largest))
+            try #expect(decoder.followsGreedy(greedy, after: ids, margin: 2 * bounds.largest, cache: cache))
         }
     }
 }

@@ -90,6 +90,19 @@ typedef struct {
     float *out;                 ///< [count][rows]
 } hk_linear_job;
 
+/// How keys and values are kept.
+typedef enum {
+    HK_CACHE_F16,
+    HK_CACHE_INT8, ///< keys with a scale per 32 columns, values with one; head_dim a multiple of 32, at most HK_MAX_HEAD_DIM
+} hk_cache_format;
+/// Width of the largest head that HK_CACHE_INT8 takes.
+#define HK_MAX_HEAD_DIM 256
+
+/// Bytes of one page of one head, keys and values.
+static inline size_t hk_cache_page_bytes(hk_cache_format format, size_t head_dim) {
+    return format == HK_CACHE_INT8 ? 34 * head_dim + 64 : 64 * head_dim;
+}
+
 /// Where a token's keys and values go, and how its queries are turned.
 typedef struct {
     size_t heads, kv_heads, head_dim;
@@ -100,8 +113,8 @@ typedef struct {
     float *q;                       ///< [tokens][heads * head_dim], rotated in place
     float *k;                       ///< [tokens][kv_heads * head_dim], scratch
     const float *v;                 ///< [tokens][kv_heads * head_dim]
-    uint16_t *keys;                 ///< f16 [pages][kv_heads][head_dim][16]
-    uint16_t *values;               ///< f16 [pages][kv_heads][16][head_dim]
+    hk_cache_format format;
+    uint8_t *cache;                 ///< [pages][kv_heads] pages of a head each
     const int32_t *page;            ///< [tokens]: page of the token
     const int32_t *slot;            ///< [tokens]: place in that page
 } hk_store_job;
@@ -113,7 +126,8 @@ typedef struct {
     const float *q[HK_MAX_QUERY_ROWS];    ///< [head_dim] each
     float *out[HK_MAX_QUERY_ROWS];        ///< [head_dim] each
     int32_t keys_seen[HK_MAX_QUERY_ROWS]; ///< keys 0..<n that the row may see, at least 1
-    const uint16_t *keys, *values;
+    hk_cache_format format;
+    uint8_t *cache;
     const int32_t *pages;                 ///< page table of the sequence
     float scale;
     float *scratch;                       ///< HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + head_dim) floats

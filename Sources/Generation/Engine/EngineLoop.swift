@@ -32,7 +32,8 @@ final class EngineLoop {
         let pages = (tokens + CacheShape.pageTokens - 1) / CacheShape.pageTokens
         cache = try decoder.device.makeCache(
             CacheShape(
-                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages)
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages,
+                format: options.cacheFormat)
         )
         allocator = PageAllocator(pages: pages)
         statistics.pages = pages

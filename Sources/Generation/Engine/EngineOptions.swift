@@ -1,9 +1,13 @@
+public import Tensors
+
 /// The limits of an engine.
 public struct EngineOptions: Sendable {
     /// Tokens that a sequence may have, prompt and answer together.
     public var contextTokens: Int
     /// Tokens that the key-value cache holds for all sequences together.
     public var cacheTokens: Int
+    /// How that cache keeps them.
+    public var cacheFormat = CacheFormat.f16
     /// Sequences that run side by side.
     public var parallel = 16
     /// Requests that may wait; further ones are refused.

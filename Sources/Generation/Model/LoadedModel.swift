@@ -49,6 +49,7 @@ public final class LoadedModel: Sendable {
         let decoder = try DecoderRegistry.load(checkpoint, on: device, progress: progress)
         var options = EngineOptions(contextTokens: plan.contextTokens, cacheTokens: plan.cacheTokens)
         options.parallel = plan.parallel
+        options.cacheFormat = plan.cacheFormat
         engine = try Engine(decoder: decoder, tokenizer: tokenizer, endTokens: endTokens, options: options)
     }
 

@@ -8,6 +8,8 @@ public struct MemoryPlan: Sendable {
     public let weightBytes: Int
     /// Key-value cache for one token over all layers.
     public let cacheBytesPerToken: Int
+    /// How keys and values are kept.
+    public let cacheFormat: CacheFormat
     /// Tokens a sequence may have.
     public let contextTokens: Int
     /// Tokens the cache holds for all sequences.
@@ -25,18 +27,23 @@ public struct MemoryPlan: Sendable {
     /// Plans `checkpoint` for `available` bytes.
     /// - Parameters:
     ///   - context: tokens of a sequence, if somebody asked; else what the model permits, ``usualContext`` at most.
+    ///   - cacheFormat: how keys and values are kept, if somebody asked; else 8 bits where most weights have no more, since
+    ///     their products round activations to 8 bits anyway.
     ///   - parallel: sequences that shall run side by side; the cache is made for fewer if memory is short.
     /// - Throws: ``MemoryError`` with all figures if not even one sequence fits.
-    public init(_ checkpoint: Checkpoint, on device: any Device, context: Int?, parallel: Int, available: Int)
-        throws(MemoryError)
-    {
+    public init(
+        _ checkpoint: Checkpoint, on device: any Device, context: Int?, parallel: Int, available: Int,
+        cacheFormat: CacheFormat? = nil
+    ) throws(MemoryError) {
         let config = checkpoint.config
-        weightBytes = checkpoint.tensorNames.reduce(0) { sum, name in
-            sum + (checkpoint.optionalTensor(name).map { Self.packedBytes($0, on: device) } ?? 0)
-        }
+        let tensors = checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0) }
+        weightBytes = tensors.reduce(0) { $0 + Self.packedBytes($1, on: device) }
+        let isQuantised = tensors.reduce(0) { $0 + ($1.format.isFloat ? -1 : 1) * $1.elementCount } > 0
+        self.cacheFormat = cacheFormat ?? (isQuantised ? .int8 : .f16)
         cacheBytesPerToken = CacheShape(
-            layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 1
-        ).bytesPerToken()
+            layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 1,
+            format: self.cacheFormat
+        ).bytesPerToken
         self.parallel = parallel
         let asked = context ?? min(config.maxPositionEmbeddings, Self.usualContext)
         guard asked <= config.maxPositionEmbeddings else {

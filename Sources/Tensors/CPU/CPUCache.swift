@@ -1,23 +1,27 @@
 import CKernels
 
-/// Keys and values in half precision: per layer `[pages][kvHeads][headDim][16]` keys, then `[pages][kvHeads][16][headDim]`
-/// values. Pages that were never written take no memory.
-final class CPUCache: KeyValueCache {
+/// Keys and values of all layers: per layer and page one stretch for each head, as CKernels.h lays it out. Pages that were
+/// never written take no memory.
+@safe final class CPUCache: KeyValueCache {
     let shape: CacheShape
+    let format: hk_cache_format
+    private let layerBytes: Int
     private let memory: PackedMemory
 
     init(_ shape: CacheShape) throws(TensorError) {
         self.shape = shape
-        let (perKind, overflow) = shape.pageElements.multipliedReportingOverflow(by: shape.pages * 2)
-        let (bytes, overflow2) = perKind.multipliedReportingOverflow(by: 2 * shape.layers)
+        let fits = shape.headDim % Int(HK_BLOCK) == 0 && shape.headDim <= Int(HK_MAX_HEAD_DIM)
+        format = shape.format == .int8 && fits ? HK_CACHE_INT8 : HK_CACHE_F16
+        let headBytes = hk_cache_page_bytes(format, shape.headDim)
+        let (layerBytes, overflow) = (headBytes * shape.kvHeads).multipliedReportingOverflow(by: shape.pages)
+        let (bytes, overflow2) = layerBytes.multipliedReportingOverflow(by: shape.layers)
         guard !overflow, !overflow2 else { throw .outOfMemory(bytes: .max) }
+        self.layerBytes = layerBytes
         memory = try PackedMemory(bytes: bytes)
     }
 
-    func keys(layer: Int) -> UnsafeMutablePointer<UInt16> { unsafe elements(2 * layer) }
-    func values(layer: Int) -> UnsafeMutablePointer<UInt16> { unsafe elements(2 * layer + 1) }
-
-    private func elements(_ index: Int) -> UnsafeMutablePointer<UInt16> {
-        unsafe memory.base.assumingMemoryBound(to: UInt16.self) + index * shape.pageElements * shape.pages
+    /// The pages of a layer.
+    func pages(layer: Int) -> UnsafeMutablePointer<UInt8> {
+        unsafe (memory.base + layer * layerBytes).assumingMemoryBound(to: UInt8.self)
     }
 }

@@ -35,7 +35,7 @@ extension CPUDevice {
                     epsilon: heads.epsilon, interleaved: rotary.isInterleaved,
                     cosine: UnsafePointer(rotary.cosine.storage.base), sine: UnsafePointer(rotary.sine.storage.base),
                     q: query.storage.base, k: key.storage.base, v: UnsafePointer(value.storage.base),
-                    keys: cache.keys(layer: layer), values: cache.values(layer: layer), page: pages.baseAddress,
+                    format: cache.format, cache: cache.pages(layer: layer), page: pages.baseAddress,
                     slot: slots.baseAddress)
                 team.share(batch.tokens.count, piece: Self.rowPiece) { range, _ in
                     unsafe withUnsafePointer(to: job) {
@@ -90,8 +90,8 @@ extension CPUDevice {
         unsafe job.head_dim = heads.headDim
         unsafe job.kv_heads = heads.kvHeads
         unsafe job.kv_head = task.kvHead
-        unsafe job.keys = UnsafePointer(cache.keys(layer: layer))
-        unsafe job.values = UnsafePointer(cache.values(layer: layer))
+        unsafe job.format = cache.format
+        unsafe job.cache = unsafe cache.pages(layer: layer)
         unsafe job.scale = 1 / Float(heads.headDim).squareRoot()
         unsafe job.scratch = unsafe scratch
         var row = 0
