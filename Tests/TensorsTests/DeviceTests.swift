@@ -186,6 +186,7 @@ struct RandomMatrix: StoredMatrix {
         return bytes
     }
 
+    var byteCount: Int { bytes.count }
     func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try bytes.withUnsafeBytes(body) }
 }
 
