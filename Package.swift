@@ -90,7 +90,8 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["hybrie"],
-            exclude: ["requirements.txt", "openai_client.py", "many_clients.py"], swiftSettings: settings),
+            exclude: ["requirements.txt", "openai_client.py", "many_clients.py", "pull_hub.py"], swiftSettings: settings
+        ),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "OrderedJSON", "Tensors"], swiftSettings: settings),
         .testTarget(name: "TensorsTests", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: settings),

@@ -4,7 +4,7 @@ import Tensors
 /// A decoder's files, opened and checked: its configuration, its weights by name, what its tokeniser is made from.
 ///
 /// Weights have the names of Hugging Face's model classes (`model.layers.0.self_attn.q_proj.weight`), whether they come
-/// from GGUF or safetensors. They stay in the mapped files until they are read.
+/// from GGUF or safetensors. They stay in the files until they are asked for.
 public struct Checkpoint: Sendable {
     /// The decoder's shape and arithmetic.
     public let config: ModelConfig
@@ -18,7 +18,6 @@ public struct Checkpoint: Sendable {
     public let specialTokens: [String: String]
 
     private let table: TensorTable
-    private let files: [MappedFile]
 
     /// Opens a model and checks that its tensors are exactly those that its configuration asks for.
     /// - Parameter path: a GGUF file (of several, the first), a safetensors file in its folder, or a folder in Hugging
@@ -40,9 +39,8 @@ public struct Checkpoint: Sendable {
     private init(gguf shards: [GGUFFile]) throws(CheckpointError) {
         let (metadata, fileName) = (shards[0].metadata, shards[0].file.name)
         table = TensorTable(gguf: shards)
-        files = shards.map(\.file)
         let factors =
-            table[TensorTable.ropeFactors] == nil ? nil : table.weight(TensorTable.ropeFactors)?.floats() ?? []
+            table[TensorTable.ropeFactors] == nil ? nil : try table.weight(TensorTable.ropeFactors)?.floats() ?? []
         var config = try ModelConfig(
             metadata, embedding: table["model.embed_tokens.weight"]?.tensor.shape ?? [],
             isTied: table["lm_head.weight"] == nil, frequencyFactors: factors)
@@ -59,7 +57,6 @@ public struct Checkpoint: Sendable {
 
     private init(folder: String, weights: SafetensorsFolder, name: String) throws(CheckpointError) {
         table = TensorTable(safetensors: weights)
-        files = weights.files.map(\.file)
         config = try ModelConfig(
             huggingFace: JSONFile.read("\(folder)/config.json"),
             generation: JSONFile.readIfPresent("\(folder)/generation_config.json"))
@@ -94,7 +91,4 @@ extension Checkpoint {
     public func experts(layer: Int, projection: String) throws(CheckpointError) -> [CheckpointTensor] {
         try table.experts(layer: layer, projection: projection, count: config.numExperts)
     }
-
-    /// Whether all files are still those that were opened; see ``MappedFile/isUnchanged()``.
-    public func isUnchanged() -> Bool { files.allSatisfy { $0.isUnchanged() } }
 }

@@ -7,6 +7,8 @@ public struct CheckpointError: Error, Equatable, Sendable {
     public enum Kind: Sendable {
         /// The path can't be opened as a regular file.
         case unreadable
+        /// A file was written to, replaced or removed while it was read.
+        case changed
         /// A file breaks the rules of its format.
         case malformed
         /// A sound file of a kind that this engine doesn't run.
@@ -45,6 +47,7 @@ extension CheckpointError: CustomStringConvertible {
     private var remedy: String {
         switch kind {
         case .unreadable: "Check that the path names a regular file that you may read."
+        case .changed: "Load the model again once nothing writes to its files any more."
         case .malformed: "The file is damaged or was written by a faulty tool: download or convert it again."
         case .unsupported:
             "Choose another file or model: Qwen3, Qwen3-MoE, Qwen2 and Llama run, as GGUF or safetensors."

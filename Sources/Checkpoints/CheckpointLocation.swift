@@ -12,13 +12,13 @@ enum CheckpointLocation {
             self = try Self.inFolder(path)
             return
         }
-        let file = try MappedFile(path: path)
+        let file = try CheckpointFile(path: path)
         if file.name.utf8.suffix(12).elementsEqual(".safetensors".utf8) {
             let folder = URL(filePath: path).standardizedFileURL.deletingLastPathComponent()
             self = .folder(
                 path: folder.path(percentEncoded: false), stem: Self.stem(ofSafetensors: file.name),
                 name: folder.lastPathComponent)
-        } else if file.integer(at: 0, as: UInt32.self) == 0x4655_4747 {
+        } else if try file.bytes(in: 0..<min(4, file.size)).elementsEqual("GGUF".utf8) {
             self = .gguf(path: path)
         } else {
             throw .unsupported(file.name, "", expected: "a GGUF file, a safetensors file or a model's folder")

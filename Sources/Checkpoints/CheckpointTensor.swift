@@ -1,6 +1,6 @@
 public import Tensors
 
-/// A weight in a mapped file: shape, format, and access to its bytes. Keeps the mapping alive.
+/// A weight in a file: shape, format, and access to its bytes. Keeps the file open.
 public struct CheckpointTensor: Sendable {
     /// The canonical name, as Hugging Face's model classes have it.
     public let name: String
@@ -9,11 +9,11 @@ public struct CheckpointTensor: Sendable {
     /// Extents, outermost first: a matrix is `[outputs, inputs]`.
     public let shape: [Int]
 
-    private let file: MappedFile
+    private let file: CheckpointFile
     private let bytes: Range<Int>
 
     /// - Precondition: `bytes` lies in `file` and is what `shape` takes in `format`; readers have checked it.
-    init(name: String, format: BlockFormat, shape: [Int], file: MappedFile, bytes: Range<Int>) {
+    init(name: String, format: BlockFormat, shape: [Int], file: CheckpointFile, bytes: Range<Int>) {
         self.name = name
         self.format = format
         self.shape = shape
@@ -26,16 +26,23 @@ public struct CheckpointTensor: Sendable {
     /// Bytes that it takes in the file.
     public var byteCount: Int { bytes.count }
 
-    /// Calls `body` with the stored bytes; the pointer must not leave it.
-    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try unsafe file.withBytes { all in try unsafe body(UnsafeRawBufferPointer(rebasing: all[bytes])) }
+    /// Reads the stored bytes and calls `body` with them; the pointer must not leave it.
+    /// - Throws: ``CheckpointError`` of kind `changed` or `unreadable`, or what `body` throws.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        // Not zeroed first, as an array would be: a matrix may take a gigabyte.
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
+        defer { unsafe buffer.deallocate() }
+        unsafe try file.read(at: bytes.lowerBound, into: buffer)
+        return try unsafe body(UnsafeRawBufferPointer(buffer))
     }
 
     /// All elements as floats, in order.
-    public func floats() -> [Float] {
+    /// - Throws: ``CheckpointError`` of kind `changed` or `unreadable`.
+    public func floats() throws(CheckpointError) -> [Float] {
+        let stored = try file.bytes(in: bytes)
         let count = elementCount
         return unsafe [Float](unsafeUninitializedCapacity: count) { values, initialized in
-            unsafe withBytes { bytes in
+            unsafe stored.withUnsafeBytes { bytes in
                 unsafe format.dequantise(bytes, into: UnsafeMutableBufferPointer(rebasing: values[..<count]))
             }
             initialized = count
@@ -60,8 +67,4 @@ public struct CheckpointTensor: Sendable {
         return CheckpointTensor(
             name: "\(name)[\(index)]", format: format, shape: Array(shape.dropFirst()), file: file, bytes: row.bytes)
     }
-
-    /// Asks the system to read the bytes ahead (`soon`), or to drop them from memory after use: a model that is
-    /// repacked tensor by tensor then never lies in memory twice.
-    public func advise(soon: Bool) { file.advise(bytes, soon: soon) }
 }

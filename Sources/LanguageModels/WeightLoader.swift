@@ -21,8 +21,8 @@ final class WeightLoader {
 
     /// A matrix with its bias, if there is a tensor for one.
     func projection(_ name: String) throws -> Projection {
-        let bias = checkpoint.optionalTensor("\(name).bias").map {
-            device.tensor($0.floats(), shape: [$0.elementCount])
+        let bias = try checkpoint.optionalTensor("\(name).bias").map {
+            device.tensor(try $0.floats(), shape: [$0.elementCount])
         }
         return Projection(try matrix("\(name).weight"), bias: bias)
     }
@@ -30,7 +30,7 @@ final class WeightLoader {
     /// A vector of that name, as floats.
     func vector(_ name: String) throws -> Tensor {
         let tensor = try checkpoint.tensor(name)
-        return device.tensor(tensor.floats(), shape: [tensor.elementCount])
+        return device.tensor(try tensor.floats(), shape: [tensor.elementCount])
     }
 
     /// The experts of a layer, as one stack.
@@ -40,11 +40,7 @@ final class WeightLoader {
 
     private func pack(_ tensors: [CheckpointTensor]) throws -> any Weight {
         let weight = try device.prepare(tensors)
-        // The file's pages have done their work: a model must not lie in memory twice.
-        for tensor in tensors {
-            tensor.advise(soon: false)
-            bytesDone += tensor.byteCount
-        }
+        bytesDone += tensors.reduce(0) { $0 + $1.byteCount }
         try progress(bytesDone)
         return weight
     }

@@ -46,8 +46,6 @@ public enum HubError: Error, CustomStringConvertible, Sendable, Equatable {
     case damaged(file: String)
     /// The repository has no model that can be taken as a whole.
     case nothingToTake(repository: String, ggufFiles: [String])
-    /// Another process is at it.
-    case busy(String)
 
     public var description: String {
         switch self {
@@ -63,7 +61,6 @@ public enum HubError: Error, CustomStringConvertible, Sendable, Equatable {
             files.isEmpty
                 ? "\(repository) holds no model in a format that is taken (safetensors or GGUF)"
                 : "\(repository) holds single GGUF files; name one: \(files.prefix(12).joined(separator: ", "))"
-        case .busy(let what): "another process is pulling \(what); wait for it, or end it"
         }
     }
 }

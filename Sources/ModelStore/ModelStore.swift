@@ -9,8 +9,17 @@ public struct ModelStore: Sendable {
     /// Where models lie while they come in; on the same file system, so that a rename publishes them.
     var incoming: String { "\(home)/incoming" }
 
+    /// What models come in by.
+    let disk: Disk
+
     /// The store in `home`; nothing is created until something is stored.
-    public init(home: String) { self.home = home }
+    public init(home: String) { self.init(home: home, disk: Disk()) }
+
+    /// The same on another disk, for tests.
+    package init(home: String, disk: Disk) {
+        self.home = home
+        self.disk = disk
+    }
 
     /// All complete models, sorted by name.
     /// - Throws: ``StoreError/unreadable(_:)`` if the folder is there but can't be read.
@@ -60,10 +69,16 @@ public struct ModelStore: Sendable {
         let last = (source as NSString).lastPathComponent
         let name = name ?? (isFolder.boolValue ? last : (last as NSString).deletingPathExtension)
         let checked = try ModelName(name)
-        try refuseTwin(of: checked)
-        let staging = try Staging(store: self, entry: isFolder.boolValue ? checked.text : "\(checked.text).gguf")
-        try staging.copy(source, isFolder: isFolder.boolValue)
-        try staging.publish()
+        let entry = isFolder.boolValue ? checked.text : "\(checked.text).gguf"
+        let staging = try Staging(store: self, name: checked, source: "a file here")
+        do throws(StoreError) {
+            try refuseTwin(of: checked)
+            try staging.copy(source, isFolder: isFolder.boolValue, as: entry)
+            try staging.publish(entry, file: isFolder.boolValue ? nil : entry)
+        } catch {
+            staging.discard()
+            throw error
+        }
         guard let stored = try find(checked.text) else { throw .unreadable(checked.text) }
         return stored
     }

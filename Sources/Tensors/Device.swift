@@ -15,8 +15,9 @@ public protocol Device: AnyObject, Sendable {
     func tensor(_ values: [Float], shape: [Int]) -> Tensor
 
     /// Packs matrices of equal shape and format into one weight: one matrix, or the experts of a layer.
-    /// - Throws: ``TensorError`` where rows are no whole blocks, shapes differ, or memory is short.
-    func prepare(_ matrices: [any StoredMatrix]) throws(TensorError) -> any Weight
+    /// - Throws: ``TensorError`` where rows are no whole blocks, shapes differ, or memory is short; or what reading a matrix
+    ///   throws.
+    func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight
 
     /// A key-value cache of zeros.
     /// - Throws: ``TensorError/outOfMemory(bytes:)``.
@@ -92,8 +93,11 @@ public protocol StoredMatrix: Sendable {
     var rows: Int { get }
     /// Input width.
     var columns: Int { get }
-    /// Gives `body` the stored bytes, row after row.
-    func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R
+    /// Bytes that it is stored in.
+    var byteCount: Int { get }
+    /// Reads the stored bytes and gives them to `body`, row after row; for that long they lie in memory.
+    /// - Throws: what goes wrong with reading, or what `body` throws.
+    func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R
 }
 
 /// The sizes of a key-value cache.

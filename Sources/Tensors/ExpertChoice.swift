@@ -32,7 +32,7 @@ func commonShape(of matrices: [any StoredMatrix]) throws(TensorError) -> (format
         }
         let (elements, overflow) = matrix.rows.multipliedReportingOverflow(by: matrix.columns)
         guard !overflow, matrix.rows > 0, matrix.columns > 0, matrix.format.bytes(forElements: matrix.columns) != nil,
-            let bytes = matrix.format.bytes(forElements: elements), unsafe matrix.withBytes({ $0.count }) == bytes
+            matrix.format.bytes(forElements: elements) == matrix.byteCount
         else {
             throw .unusableMatrix(
                 name: matrix.name,

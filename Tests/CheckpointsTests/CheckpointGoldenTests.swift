@@ -52,7 +52,7 @@ import Testing
     @Test(arguments: families)
     func `a folder is read with its tokeniser`(family: String) throws {
         let checkpoint = try Self.open(family)
-        #expect(checkpoint.name == family && checkpoint.isUnchanged())
+        #expect(checkpoint.name == family)
         guard case .huggingFace(let path)? = checkpoint.tokenizer else {
             Issue.record("no tokeniser")
             return
@@ -73,7 +73,7 @@ import Testing
         let config = folder.config
         for name in folder.tensorNames where !name.contains(".experts.") {
             let (stored, exact) = (try file.tensor(name), try folder.tensor(name))
-            var expected = exact.floats()
+            var expected = try exact.floats()
             // The file's rows are permuted: half by half in safetensors, pair by pair in GGUF.
             if family == "llama", name.hasSuffix("q_proj.weight") {
                 expected = Self.paired(expected, heads: config.numAttentionHeads, columns: config.hiddenSize)
@@ -81,7 +81,7 @@ import Testing
                 expected = Self.paired(expected, heads: config.numKeyValueHeads, columns: config.hiddenSize)
             }
             if stored.format == .f16 { expected = expected.map { Float(Float16($0)) } }
-            #expect(stored.floats() == expected, "\(name)")
+            #expect(try stored.floats() == expected, "\(name)")
         }
         guard config.numExperts > 0 else { return }
         for projection in ["gate_proj", "up_proj", "down_proj"] {
@@ -89,7 +89,7 @@ import Testing
             let exact = try folder.experts(layer: 1, projection: projection)
             #expect(stored.map(\.shape) == exact.map(\.shape) && stored.count == config.numExperts)
             for (stored, exact) in zip(stored, exact) {
-                #expect(stored.floats() == exact.floats().map { Float(Float16($0)) })
+                #expect(try stored.floats() == exact.floats().map { Float(Float16($0)) })
             }
         }
     }
@@ -114,7 +114,7 @@ import Testing
         let file = try Self.open(path)
         for name in file.tensorNames {
             let tensor = try file.tensor(name)
-            let values = tensor.floats()
+            let values = try tensor.floats()
             #expect(values.count == tensor.elementCount && values.allSatisfy(\.isFinite), "\(name)")
         }
     }

@@ -123,7 +123,9 @@ import Testing
         expectFault("index.json", "weight_map") { _ = try SafetensorsFolder.shardNames(object, index: "index.json") }
     }
 
-    static func openShards(_ map: [(String, String)], files: [(String, [String])]) throws -> SafetensorsFolder {
+    static func openShards(
+        _ map: [(String, String)], files: [(String, [String])], use: (SafetensorsFolder) throws -> Void = { _ in }
+    ) throws {
         try TestFiles.withFolder { folder in
             let index = JSONObject([("weight_map", .object(JSONObject(map.map { ($0, .string($1)) })))])
             try TestFiles.write(JSONValue.object(index).serialized, "model.safetensors.index.json", in: folder)
@@ -131,34 +133,37 @@ import Testing
                 let bytes = SafetensorsBuilder.floats(tensors.map { ($0, [2]) })
                 _ = try TestFiles.write(bytes, "\(name).safetensors", in: folder)
             }
-            return try SafetensorsFolder(path: folder.path(percentEncoded: false))
+            try use(try SafetensorsFolder(path: folder.path(percentEncoded: false)))
         }
     }
 
     @Test func `shards are read together`() throws {
-        let folder = try Self.openShards(
+        try Self.openShards(
             [("x", "1.safetensors"), ("y", "2.safetensors"), ("z", "1.safetensors")],
-            files: [("1", ["x", "z"]), ("2", ["y"])])
-        #expect(folder.tensors.map(\.tensor.name) == ["x", "z", "y"])
-        #expect(folder.tensor("y")?.floats() == [0, 1] && folder.tensor("w") == nil)
+            files: [("1", ["x", "z"]), ("2", ["y"])]
+        ) { folder in
+            #expect(folder.tensors.map(\.tensor.name) == ["x", "z", "y"])
+            let values = try folder.tensor("y")?.floats()
+            #expect(values == [0, 1] && folder.tensor("w") == nil)
+        }
     }
 
     @Test func `S3 a tensor in no shard, in another one or in two is refused`() {
         expectFault("1.safetensors", "y") {
-            _ = try Self.openShards([("x", "1.safetensors"), ("y", "1.safetensors")], files: [("1", ["x"])])
+            try Self.openShards([("x", "1.safetensors"), ("y", "1.safetensors")], files: [("1", ["x"])])
         }
         expectFault("safetensors") {
-            _ = try Self.openShards(
+            try Self.openShards(
                 [("x", "1.safetensors"), ("y", "2.safetensors")], files: [("1", ["x"]), ("2", ["y", "x"])])
         }
         expectFault("2.safetensors", "no such file") {
-            _ = try Self.openShards([("x", "1.safetensors"), ("y", "2.safetensors")], files: [("1", ["x"])])
+            try Self.openShards([("x", "1.safetensors"), ("y", "2.safetensors")], files: [("1", ["x"])])
         }
     }
 
     @Test func `S3 an index of a million shards is refused`() {
         expectFault("model.safetensors.index.json", "4096 files") {
-            _ = try Self.openShards((0..<1_000_000).map { ("t\($0)", "\($0).safetensors") }, files: [])
+            try Self.openShards((0..<1_000_000).map { ("t\($0)", "\($0).safetensors") }, files: [])
         }
     }
 }

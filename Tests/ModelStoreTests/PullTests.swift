@@ -122,10 +122,12 @@ import Testing
             }
         }
         _ = try await home.store.pull(HubReference(Self.file), from: hub.hub())
-        guard case .busy? = second.withLock({ $0 }) as? HubError else {
+        guard case .busy(let what, let holder)? = second.withLock({ $0 }) as? StoreError else {
             Issue.record("the second pull ended with \(String(describing: second.withLock { $0 }))")
             return
         }
+        #expect(what == "tiny" && holder == Int(getpid()))
+        #expect("\(StoreError.busy(what, holder: holder))".contains("process \(getpid()) is bringing in 'tiny'"))
         #expect(home.published == ["tiny.gguf"])
     }
 

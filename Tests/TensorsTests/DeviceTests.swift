@@ -202,6 +202,7 @@ struct RandomMatrix: StoredMatrix {
         return bytes
     }
 
+    var byteCount: Int { bytes.count }
     func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try bytes.withUnsafeBytes(body) }
 }
 

@@ -13,15 +13,18 @@ enum JSONFile {
 
     /// The object in the file at `path`.
     static func read(_ path: String) throws(CheckpointError) -> JSONObject {
-        let file = try MappedFile(path: path)
+        let file = try CheckpointFile(path: path)
         return try parse(file, range: 0..<file.size, limits: limits)
     }
 
     /// The object in `range` of `file`, which the caller has compared with the file's size.
-    static func parse(_ file: MappedFile, range: Range<Int>, limits: JSONLimits) throws(CheckpointError) -> JSONObject {
-        guard range.count <= limits.bytes, let bytes = file.bytes(in: range) else {
+    static func parse(_ file: CheckpointFile, range: Range<Int>, limits: JSONLimits) throws(CheckpointError)
+        -> JSONObject
+    {
+        guard range.count <= limits.bytes else {
             throw .malformed(file.name, "", expected: "at most \(limits.bytes) bytes of JSON", found: "\(range.count)")
         }
+        let bytes = try file.bytes(in: range)
         do {
             let value = try JSONValue(parsing: bytes, limits: limits)
             guard let object = value.object else {

@@ -10,10 +10,10 @@ struct GGUFParser {
     private static let tensorNameBytes = 63
     private static let dimensions = 4
 
-    private let file: MappedFile
+    private let file: CheckpointFile
     private var cursor: ByteCursor
 
-    init(_ file: MappedFile) {
+    init(_ file: CheckpointFile) {
         self.file = file
         cursor = ByteCursor(file)
     }

@@ -67,11 +67,11 @@ public struct GGUFArray: Sendable {
     /// How many there are.
     public let count: Int
 
-    private let file: MappedFile
+    private let file: CheckpointFile
     private let offset: Int
     private let key: String
 
-    init(elementType: GGUFValueType, count: Int, file: MappedFile, offset: Int, key: String) {
+    init(elementType: GGUFValueType, count: Int, file: CheckpointFile, offset: Int, key: String) {
         self.elementType = elementType
         self.count = count
         self.file = file

@@ -1,27 +1,27 @@
-/// A safetensors file: a JSON header, then the tensors' bytes, in the mapped file.
+/// A safetensors file: a JSON header, then the tensors' bytes, in the file.
 ///
 /// The format: github.com/huggingface/safetensors. As in its reference reader, tensors lie without gap or overlap from
 /// the header's end to the file's end.
 public struct SafetensorsFile: Sendable {
-    /// The mapped file.
-    public let file: MappedFile
+    /// The open file.
+    public let file: CheckpointFile
     /// The texts under `__metadata__`, in order.
     public let metadata: [(key: String, value: String)]
     /// The tensors in the header's order.
     public let tensors: [StoredTensor]
 
-    /// Maps the file at `path` and reads its header.
+    /// Opens the file at `path` and reads its header.
     /// - Throws: ``CheckpointError`` that names file, tensor and value.
     public init(path: String) throws(CheckpointError) {
-        try self.init(MappedFile(path: path))
+        try self.init(CheckpointFile(path: path))
     }
 
     /// Reads a whole file that lies in memory, for tests and fuzzers.
     package init(bytes: [UInt8], name: String) throws(CheckpointError) {
-        try self.init(MappedFile(name: name, copying: bytes))
+        try self.init(CheckpointFile(name: name, copying: bytes))
     }
 
-    init(_ file: MappedFile) throws(CheckpointError) {
+    init(_ file: CheckpointFile) throws(CheckpointError) {
         let header = try SafetensorsHeader(file)
         self.file = file
         metadata = header.metadata

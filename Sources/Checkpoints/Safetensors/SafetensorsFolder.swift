@@ -31,7 +31,7 @@ public struct SafetensorsFolder: Sendable {
     }
 
     /// The tensors of all files, with the file that holds each.
-    public var tensors: [(tensor: StoredTensor, file: MappedFile)] {
+    public var tensors: [(tensor: StoredTensor, file: CheckpointFile)] {
         files.flatMap { file in file.tensors.map { ($0, file.file) } }
     }
 
@@ -44,7 +44,7 @@ public struct SafetensorsFolder: Sendable {
     }
 
     private static func openShards(folder: String, index path: String) throws(CheckpointError) -> [SafetensorsFile] {
-        let name = MappedFile.name(ofPath: path)
+        let name = CheckpointFile.name(ofPath: path)
         let map = try shardNames(try JSONFile.read(path), index: name)
         var promised: [UTF8Key: [UTF8Key: Bool]] = [:]
         var shards: [String] = []

@@ -9,7 +9,7 @@ struct SafetensorsHeader {
     /// The reference reader's own limit on bytes; the others bound what parsing them costs.
     private static let limits = JSONLimits(bytes: 100_000_000, depth: 16, values: 4_000_000)
 
-    init(_ file: MappedFile) throws(CheckpointError) {
+    init(_ file: CheckpointFile) throws(CheckpointError) {
         var cursor = ByteCursor(file)
         let announced = try cursor.integer(UInt64.self, of: "header length")
         guard let length = Int(exactly: announced), length <= min(cursor.remaining, Self.limits.bytes) else {
@@ -17,7 +17,7 @@ struct SafetensorsHeader {
                 file.name, "header length",
                 expected: "at most \(min(cursor.remaining, Self.limits.bytes)) bytes", found: "\(announced)")
         }
-        guard file.integer(at: 8, as: UInt8.self) == UInt8(ascii: "{"), length > 0 else {
+        guard length > 0, try cursor.integer(UInt8.self, of: "header") == UInt8(ascii: "{") else {
             throw .malformed(file.name, "header", expected: "JSON that starts with {", found: "something else")
         }
         let start = 8 + length
@@ -93,7 +93,7 @@ struct SafetensorsHeader {
         return integers
     }
 
-    private func checkLayout(_ file: MappedFile, dataStart: Int) throws(CheckpointError) {
+    private func checkLayout(_ file: CheckpointFile, dataStart: Int) throws(CheckpointError) {
         let ordered = tensors.sorted {
             ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound)
         }

@@ -6,7 +6,7 @@ struct TensorTable: Sendable {
     /// A tensor and the file that it lies in.
     struct Entry: Sendable {
         let tensor: StoredTensor
-        let file: MappedFile
+        let file: CheckpointFile
     }
 
     /// The file that errors about the whole model name.

@@ -15,8 +15,8 @@ struct HuggingFaceTokenizerFiles {
         // The separate file is the newer form and goes first, as in transformers.
         let template = "\(folder)/chat_template.jinja"
         if RegularFile.exists(template) {
-            let file = try MappedFile(path: template)
-            guard file.size <= 4 << 20, let text = file.text(in: 0..<file.size) else {
+            let file = try CheckpointFile(path: template)
+            guard file.size <= 4 << 20, let text = String(validating: try file.contents(), as: UTF8.self) else {
                 throw .malformed(file.name, "", expected: "at most 4 MiB of UTF-8", found: "\(file.size) bytes")
             }
             chatTemplate = text

@@ -1,6 +1,6 @@
 public import Checkpoints
-import Synchronization
 import LanguageModels
+import Synchronization
 public import Tensors
 public import Tokenizers
 
@@ -71,7 +71,7 @@ extension Tokenizer {
     public init(_ checkpoint: Checkpoint) throws {
         switch checkpoint.tokenizer {
         case .huggingFace(let path):
-            let file = try MappedFile(path: path)
+            let file = try CheckpointFile(path: path)
             guard file.size <= Tokenizer.maximumFileBytes else {
                 throw TokenizerError.tooLarge(bytes: file.size, limit: Tokenizer.maximumFileBytes)
             }

@@ -57,12 +57,12 @@ extension BlockFormat {
 extension CPUDevice {
     public func keeps(_ format: BlockFormat) -> Bool { format.layout != nil }
 
-    public func prepare(_ matrices: [any StoredMatrix]) throws(TensorError) -> any Weight {
+    public func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight {
         let shape = try commonShape(of: matrices)
         let layout = shape.format.layout ?? HK_Q8_0
         let weight = try CPUWeight(layout: layout, rows: shape.rows, columns: shape.columns, count: matrices.count)
         for (index, matrix) in matrices.enumerated() {
-            unsafe matrix.withBytes { bytes in
+            try unsafe matrix.withBytes { bytes in
                 if shape.format.layout != nil {
                     unsafe pack(bytes, rowBytes: bytes.count / shape.rows, into: weight, matrix: index)
                 } else {

@@ -19,13 +19,13 @@ public final class ReferenceDevice: Device {
         return Tensor(shape: shape, storage: storage)
     }
 
-    public func prepare(_ matrices: [any StoredMatrix]) throws(TensorError) -> any Weight {
+    public func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight {
         let shape = try commonShape(of: matrices)
         return ReferenceWeight(
             rows: shape.rows, columns: shape.columns,
-            matrices: matrices.map { matrix in
+            matrices: try matrices.map { matrix in
                 var values = [Float](repeating: 0, count: shape.rows * shape.columns)
-                unsafe matrix.withBytes { bytes in
+                try unsafe matrix.withBytes { bytes in
                     unsafe values.withUnsafeMutableBufferPointer { unsafe matrix.format.dequantise(bytes, into: $0) }
                 }
                 return values
