@@ -21,14 +21,14 @@ struct ChatRoute: Sendable {
         let answer = ChatAnswer(model: model, choices: chat.sampling.choices, wantsLogprobs: chat.topLogprobs != nil)
         let headers = state.headers(unused: chat.unused)
         let events = try run.start()
-        if chat.streams {
+        if chat.head.streams {
             return EventStream.response(to: context, headers: headers) { emit in
                 var answer = answer
                 for opening in answer.openings { await emit(opening) }
                 try await run.follow(events) { event in
                     for chunk in answer.take(event) { await emit(chunk) }
                 }
-                if chat.includesUsage { await emit(answer.usageChunk) }
+                if chat.head.includesUsage { await emit(answer.usageChunk) }
             }
         }
         let whole = try await context.whileConnected {

@@ -20,7 +20,7 @@ struct CompletionRoute: Sendable {
         let run = CompletionRun(completion, model: model)
         let headers = state.headers(unused: completion.unused)
         let events = try run.start()
-        if completion.streams {
+        if completion.head.streams {
             return EventStream.response(to: context, headers: headers) { emit in
                 var offsets = [Int](repeating: 0, count: run.choices)
                 var usage = UsageSum()
@@ -37,7 +37,7 @@ struct CompletionRoute: Sendable {
                         usage.add(used, isNewPrompt: event.choice % run.choicesPerPrompt == 0)
                     }
                 }
-                if completion.includesUsage { await emit(run.envelope([], usage: usage.json)) }
+                if completion.head.includesUsage { await emit(run.envelope([], usage: usage.json)) }
             }
         }
         let whole = try await context.whileConnected { try await collect(run, events) }
