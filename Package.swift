@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -55,6 +56,7 @@ let package = Package(
             name: "API",
             dependencies: [
                 "Checkpoints", "Generation", "OrderedJSON", "Providers", "Tokenizers",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -82,6 +84,14 @@ let package = Package(
                 "API", "Checkpoints", "Generation", "OrderedJSON", "Tokenizers", "TOMLReader",
             ],
             path: "Fuzz", swiftSettings: settings),
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "API", "Checkpoints", "Generation", "OrderedJSON", "Providers", "Tensors",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ], swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: settings),
         .testTarget(
             name: "ModelStoreTests",
@@ -89,7 +99,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["hybrie"],
+            name: "EndToEndTests",
+            dependencies: [
+                "API", "hybrie", "Providers", "Tensors", .product(name: "Logging", package: "swift-log"),
+            ],
             exclude: ["requirements.txt", "openai_client.py", "many_clients.py", "pull_hub.py"], swiftSettings: settings
         ),
         .testTarget(

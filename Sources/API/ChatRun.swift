@@ -51,15 +51,15 @@ struct ChatRun: Sendable {
     }
 
     @Sendable private func read(
-        _ stream: AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @Sendable (Event) -> Void
-    ) async {
+        _ stream: AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @Sendable (Event) async -> Void
+    ) async throws {
         var parser = parser
         var reasoningTokens = 0
         /// Reports of tokens whose text is still held back.
         var held: [TokenReport] = []
         for await event in stream {
             switch event {
-            case .prompt: break
+            case .prompt, .embedding: break
             case .token(let report, let text):
                 held.append(report)
                 let pieces = parser.append(text)
@@ -67,12 +67,13 @@ struct ChatRun: Sendable {
                 if pieces.allSatisfy({ if case .reasoning = $0 { true } else { false } }) {
                     reasoningTokens += held.count
                 }
-                emit(.pieces(choice: choice, pieces, reports: held))
+                await emit(.pieces(choice: choice, pieces, reports: held))
                 held = []
             case .finished(let reason, let text, let usage):
                 let pieces = parser.append(text) + parser.finish()
-                if !pieces.isEmpty || !held.isEmpty { emit(.pieces(choice: choice, pieces, reports: held)) }
-                emit(.finished(choice: choice, reason, usage, reasoningTokens: reasoningTokens))
+                if !pieces.isEmpty || !held.isEmpty { await emit(.pieces(choice: choice, pieces, reports: held)) }
+                await emit(.finished(choice: choice, reason, usage, reasoningTokens: reasoningTokens))
+            case .failed(let error): throw error
             }
         }
     }

@@ -1,33 +1,35 @@
+import AsyncAlgorithms
 import Generation
 
 /// Several generations of one request, read side by side.
 enum Choices {
+    /// Reads one choice's stream and emits what it comes to; waits while the one before hasn't been taken.
+    typealias Follow<Event: Sendable> =
+        @Sendable (
+            AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @escaping @Sendable (Event) async -> Void
+        ) async throws -> Void
+
     /// Reads every stream through `follow` and calls `body` with what it emits, as it comes; returns when all have ended.
     ///
-    /// Throwing out of `body`, or cancelling, stops the sequences.
+    /// Throwing out of `follow` or `body`, or cancelling, stops the sequences.
     static func run<Event: Sendable>(
-        _ streams: [AsyncStream<GenerationEvent>],
-        follow:
-            @escaping @Sendable (AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @Sendable (Event) -> Void) async
-            -> Void,
+        _ streams: [AsyncStream<GenerationEvent>], follow: @escaping Follow<Event>,
         _ body: (Event) async throws -> Void
     ) async throws {
-        let (events, continuation) = AsyncStream<Event>.makeStream()
+        let events = AsyncChannel<Event>()
         try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
             group.addTask {
-                await withTaskGroup(of: Void.self) { choices in
+                defer { events.finish() }
+                try await withThrowingTaskGroup(of: Void.self) { choices in
                     for (choice, stream) in streams.enumerated() {
-                        choices.addTask { await follow(stream, choice) { continuation.yield($0) } }
+                        choices.addTask { try await follow(stream, choice) { await events.send($0) } }
                     }
+                    try await choices.waitForAll()
                 }
-                continuation.finish()
             }
-            do {
-                for await event in events { try await body(event) }
-            } catch {
-                group.cancelAll()
-                throw error
-            }
+            for await event in events { try await body(event) }
+            try await group.waitForAll()
             try Task.checkCancellation()
         }
     }

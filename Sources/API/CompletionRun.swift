@@ -54,20 +54,22 @@ struct CompletionRun: Sendable {
     }
 
     @Sendable private func read(
-        _ stream: AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @Sendable (Event) -> Void
-    ) async {
+        _ stream: AsyncStream<GenerationEvent>, _ choice: Int, _ emit: @Sendable (Event) async -> Void
+    ) async throws {
         var opening = ""
         if echoes { opening = model.tokenizer.decode(requests[choice].prompt.map { Int($0) }) }
         for await event in stream {
             switch event {
+            case .embedding: break
             case .prompt(let reports):
-                emit(Event(choice: choice, text: opening, reports: reports, finish: nil))
+                await emit(Event(choice: choice, text: opening, reports: reports, finish: nil))
                 opening = ""
             case .token(let report, let text):
-                emit(Event(choice: choice, text: opening + text, reports: [report], finish: nil))
+                await emit(Event(choice: choice, text: opening + text, reports: [report], finish: nil))
                 opening = ""
             case .finished(let reason, let text, let usage):
-                emit(Event(choice: choice, text: opening + text, reports: [], finish: (reason, usage)))
+                await emit(Event(choice: choice, text: opening + text, reports: [], finish: (reason, usage)))
+            case .failed(let error): throw error
             }
         }
     }

@@ -1,3 +1,4 @@
+import AsyncAlgorithms
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -11,6 +12,9 @@ enum EventStream {
     static let headers: HTTPFields = [
         .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache",
     ]
+
+    /// Writes the answer's events, each once the client has taken those before it.
+    typealias Produce = @Sendable (_ emit: @escaping @Sendable (JSONValue) async -> Void) async throws -> Void
 
     static func data(_ value: JSONValue) -> ByteBuffer {
         var buffer = ByteBuffer(string: "data: ")
@@ -26,47 +30,43 @@ enum EventStream {
     ///
     /// When the client leaves, `produce` is cancelled. Its error, if it throws one, becomes the stream's last event.
     static func response(
-        to request: Request, headers: HTTPFields,
-        _ produce: @escaping @Sendable (_ emit: @Sendable (JSONValue) -> Void) async throws -> Void
+        to context: ConnectionContext, headers: HTTPFields, _ produce: @escaping Produce
     ) -> Response {
         var all = Self.headers
         for field in headers { all.append(field) }
         return Response(
             status: .ok, headers: all,
             body: ResponseBody { writer in
-                try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    try await write(to: &writer, produce)
-                }
+                try await write(to: &writer, while: context, produce)
                 try await writer.finish(nil)
             })
     }
 
     private static func write(
-        to writer: inout any ResponseBodyWriter,
-        _ produce: @escaping @Sendable (_ emit: @Sendable (JSONValue) -> Void) async throws -> Void
+        to writer: inout any ResponseBodyWriter, while context: ConnectionContext, _ produce: @escaping Produce
     ) async throws {
-        let (events, continuation) = AsyncStream<ByteBuffer>.makeStream()
+        // It holds nothing: who sends waits for the writer, and the writer for the client.
+        let events = AsyncChannel<ByteBuffer>()
         try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
             group.addTask {
+                defer { events.finish() }
                 do {
-                    try await produce { continuation.yield(data($0)) }
-                } catch is CancellationError {
-                    continuation.finish()
-                    return
-                } catch {
-                    continuation.yield(data(["error": APIError(error).envelope]))
+                    try await context.whileConnected { try await produce { await events.send(data($0)) } }
+                } catch let error where !(error is CancellationError) {
+                    await events.send(data(["error": APIError(error).envelope]))
                 }
-                continuation.yield(done)
-                continuation.finish()
+                await events.send(done)
             }
             group.addTask {
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: keepAlive)
-                    continuation.yield(comment)
+                while true {
+                    try await Task.sleep(for: keepAlive)
+                    await events.send(comment)
                 }
             }
             for await event in events { try await writer.write(event) }
-            group.cancelAll()
+            // Only what came to its own end may look like it.
+            _ = try await group.next()
         }
     }
 }

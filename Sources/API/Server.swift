@@ -1,6 +1,7 @@
 import Generation
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 import OrderedJSON
@@ -17,6 +18,10 @@ public struct ServerOptions: Sendable {
     public var apiKey: String?
     /// Names besides loopback's under which browsers may reach the server.
     public var allowedHosts: [String] = []
+    /// How long clients may take.
+    public var times = ConnectionTimes()
+    /// Connections that may be open at once; further ones wait until one of them is closed.
+    public var connections = 1024
     /// Version of the program, for `/health`.
     public var version: String
 
@@ -34,7 +39,7 @@ public struct ServerOptions: Sendable {
 
 /// The OpenAI-compatible server.
 public struct Server: Service {
-    private let application: Application<RouterResponder<BasicRequestContext>>
+    private let application: Application<RouterResponder<ConnectionContext>>
 
     /// A server over `models`.
     /// - Parameter onListening: told the port once it is open.
@@ -43,7 +48,7 @@ public struct Server: Service {
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         let state = ServerState(options: options, models: models, policy: policy, logger: logger)
-        let router = Router()
+        let router = Router(context: ConnectionContext.self)
         router.add(middleware: ErrorEnvelope(logger: logger))
         router.add(middleware: HeaderSize())
         router.add(middleware: OriginCheck(options: options))
@@ -58,12 +63,15 @@ public struct Server: Service {
             router: router,
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ConnectionDeadline()],
-                    idleTimeout: .seconds(60),
+                    additionalChannelHandlers: [ConnectionDeadline(options.times), ClientWatch()],
+                    idleTimeout: TimeAmount(options.times.idle),
                     // Above what HeaderSize refuses, so that most clients see why.
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 256 << 10, maxHeaderListSize: 256 << 10, maxHeaderFieldCount: 4096))),
-            configuration: .init(address: .hostname(options.host, port: options.port), serverName: "hybrie"),
+            configuration: .init(
+                address: .hostname(options.host, port: options.port), serverName: "hybrie", backlog: 1024,
+                // Without a descriptor left it would try to accept without pause, and models couldn't be opened.
+                availableConnectionsDelegate: MaximumAvailableConnections(options.connections)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? options.port) },
             logger: logger
         )
@@ -121,8 +129,7 @@ struct ServerState: Sendable {
 
     /// The headers of an answer that inference gave.
     func headers(unused: [String]) -> HTTPFields {
-        // Watching for the client's leaving ends the connection with the answer; who isn't told would reuse it in vain.
-        var headers: HTTPFields = [.selectedMode: "local", .selectedBackend: "local", .connection: "close"]
+        var headers: HTTPFields = [.selectedMode: "local", .selectedBackend: "local"]
         // Names from outside go into a header only if they can't break it.
         let names = unused.prefix(32).filter {
             $0.utf8.count <= 64 && $0.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2C }

@@ -70,9 +70,10 @@ struct Run: AsyncParsableCommand {
         var content = ""
         for await event in try loaded.engine.generate(request) {
             switch event {
-            case .prompt: break
+            case .prompt, .embedding: break
             case .token(_, let text): content += show(parser.append(text))
             case .finished(_, let text, _): content += show(parser.append(text) + parser.finish())
+            case .failed(let error): throw error
             }
         }
         print("")
@@ -85,7 +86,11 @@ struct Run: AsyncParsableCommand {
         let tokens = (loaded.tokenizer.prefixIDs + loaded.tokenizer.encode(text)).compactMap { Int32(exactly: $0) }
         var content = ""
         for await event in try loaded.engine.generate(request(tokens)) {
-            if case .token(_, let text) = event { content += show([.content(text)]) }
+            switch event {
+            case .prompt, .embedding: break
+            case .token(_, let text), .finished(_, let text, _): content += show([.content(text)])
+            case .failed(let error): throw error
+            }
         }
         print("")
         return content

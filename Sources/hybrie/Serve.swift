@@ -36,6 +36,7 @@ struct Serve: AsyncParsableCommand {
         var options = ServerOptions(
             host: configuration.host, port: configuration.port, apiKey: configuration.apiKey,
             version: Hybrie.versionText)
+        options.connections = OpenFiles.raiseLimit()
         if !options.isLoopback, options.apiKey == nil {
             options.apiKey = try KeyFile(home: configuration.home).keyForExposure()
         }

@@ -108,22 +108,109 @@ extension EndToEnd {
             try survives()
         }
 
-        @Test func `R14 - a reader that sleeps doesn't make the server keep all it would read`() throws {
-            let connection = try RawConnection(port: server.port, receiveBytes: 4096)
-            let body =
-                #"{"messages":[{"role":"user","content":"Count."}],"stream":true,"ignore_eos":true,"max_tokens":400}"#
-            connection.send(RawConnection.request("POST", "/v1/chat/completions", body: Array(body.utf8)))
-            #expect(connection.head()?.status == 200)
+        /// Ten thousand, or as many as the system lets the tests open beside what they need.
+        @Test func `R14 - ten thousand idle connections don't keep others out`() throws {
+            var limit = rlimit()
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            limit.rlim_cur = limit.rlim_max
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            let count = min(10_000, Int(clamping: limit.rlim_max) - 512)
+            let before = try server.descriptors
+            // One that has asked something may be silent for longer than one that never did.
+            let idle = try (0..<count).map { _ in
+                let connection = try RawConnection(port: server.port)
+                connection.send(RawConnection.request("GET", "/health", ["Connection": "keep-alive"]))
+                try #require(connection.answer()?.status == 200)
+                return connection
+            }
             try survives()
+            let open = try server.descriptors
+            #expect(open > count, "they must still be open")
+            for connection in idle { connection.close() }
+            try server.wait("the descriptors to fall back") { (try? server.descriptors) ?? .max <= before + 8 }
+            try survives()
+        }
+
+        @Test func `R14 - a server that may open few files keeps some for itself, and takes who waits later`() throws {
+            let server = try RunningServer(wrapper: ["prlimit", "--nofile=256:256"])
+            // Far more than there are descriptors: what isn't taken waits in the system's queue.
+            var idle: [RawConnection] = []
+            for _ in 0..<300 { idle.append(try RawConnection(port: server.port)) }
+            try server.wait("it to be full") { (try? server.descriptors) ?? 0 >= 128 }
+            #expect(try server.descriptors < 256)
+            for connection in idle { connection.close() }
+            #expect(try server.ask("GET", "/health").status == 200)
+            #expect(server.process.isRunning)
+            #expect(server.stop() == 0)
+        }
+
+        // MARK: Connections that are used again
+
+        private func completion(_ port: Int, stream: Bool) -> [UInt8] {
+            let body = #"{"prompt":"Hello","max_tokens":3,"temperature":0,"stream":\#(stream)}"#
+            return RawConnection.request(
+                "POST", "/v1/completions", ["Connection": "keep-alive"], body: Array(body.utf8))
+        }
+
+        @Test func `requests follow each other on one connection, streamed or not`() throws {
+            let connection = try RawConnection(port: server.port)
+            for stream in [false, true, true, false, false] {
+                connection.send(completion(server.port, stream: stream))
+                let answer = try #require(connection.answer())
+                #expect(answer.status == 200)
+                #expect(answer.headers["connection"] != "close")
+                #expect(answer.text.contains("[DONE]") == stream)
+            }
             connection.close()
             try isIdle()
         }
 
-        @Test func `R14 - a thousand idle connections don't keep others out`() throws {
-            var idle: [RawConnection] = []
-            for _ in 0..<1000 { idle.append(try RawConnection(port: server.port)) }
+        @Test func `requests that don't wait for the answer before are answered in their order`() throws {
+            let connection = try RawConnection(port: server.port)
+            let streams = [true, false, true, false]
+            connection.send(streams.flatMap { completion(server.port, stream: $0) })
+            for stream in streams {
+                let answer = try #require(connection.answer())
+                #expect(answer.status == 200)
+                #expect(answer.text.contains("[DONE]") == stream)
+            }
             try survives()
-            idle.removeAll()
+        }
+
+        @Test func `R15 - a client that leaves with more requests behind the first frees its sequence`() throws {
+            let before = try server.metric("hybrie_generated_tokens_total")
+            let connection = try stream("Count.", ["Connection": "keep-alive"])
+            connection.send((0..<20).flatMap { _ in completion(server.port, stream: true) })
+            #expect(connection.read(to: "data: ") != nil)
+            connection.close()
+            try isIdle()
+            #expect(try server.metric("hybrie_generated_tokens_total") - before < 200, "it must not go on for nobody")
+            try survives()
+        }
+
+        @Test func `R15 - a client that leaves before an answer that isn't streamed frees its sequence`() throws {
+            let before = try server.metric("hybrie_generated_tokens_total")
+            let connection = try RawConnection(port: server.port)
+            let body = #"{"prompt":"Count.","max_tokens":1500,"ignore_eos":true}"#
+            connection.send(RawConnection.request("POST", "/v1/completions", body: Array(body.utf8)))
+            try server.wait("it to run") { (try? server.metric("hybrie_generated_tokens_total")) ?? 0 > before }
+            connection.close()
+            try isIdle()
+            #expect(try server.metric("hybrie_generated_tokens_total") - before < 200, "it must not go on for nobody")
+            try survives()
+        }
+
+        @Test func `R15 - a client that leaves while its texts are embedded frees them`() throws {
+            let before = try server.metric("hybrie_requests_abandoned_total")
+            let connection = try RawConnection(port: server.port)
+            let text = "\"" + String(repeating: "word ", count: 1500) + "\""
+            let body = #"{"input":[\#(Array(repeating: text, count: 20).joined(separator: ","))]}"#
+            connection.send(RawConnection.request("POST", "/v1/embeddings", body: Array(body.utf8)))
+            try server.wait("it to run") { (try? server.metric("hybrie_running_sequences")) == 1 }
+            connection.close()
+            try isIdle()
+            let abandoned = try server.metric("hybrie_requests_abandoned_total")
+            #expect(abandoned == before + 1)
             try survives()
         }
 
@@ -138,10 +225,10 @@ extension EndToEnd {
             #expect(try server.metric("hybrie_kv_pages_used") == 0, sourceLocation: sourceLocation)
         }
 
-        private func stream(_ prompt: String) throws -> RawConnection {
+        private func stream(_ prompt: String, _ headers: [String: String] = [:]) throws -> RawConnection {
             let connection = try RawConnection(port: server.port)
             let body = #"{"messages":[{"role":"user","content":"\#(prompt)"}],"stream":true,"ignore_eos":true}"#
-            connection.send(RawConnection.request("POST", "/v1/chat/completions", body: Array(body.utf8)))
+            connection.send(RawConnection.request("POST", "/v1/chat/completions", headers, body: Array(body.utf8)))
             return connection
         }
 
@@ -179,6 +266,7 @@ extension EndToEnd {
             var connections: [RawConnection] = []
             for _ in 0..<100 { connections.append(try stream("Count.")) }
             // Those that are taken answer with 200 only once they run; refusals come at once.
+            try server.wait("the queue to fill") { (try? server.metric("hybrie_queue_requests")) == 64 }
             let extra = try server.chat(#"{"messages":[{"role":"user","content":"Hello"}],"max_tokens":1}"#)
             #expect(extra.status == 429, "\(extra.text.prefix(300))")
             #expect(extra.code == "queue_full")

@@ -81,16 +81,19 @@ extension EndToEnd {
                 case "keys": "{" + (0..<1_000_000).map { "\"\($0)\":0" }.joined(separator: ",") + "}"
                 default: #"{"model":"a","model":"b","messages":[]}"#
                 }
-            let connection = try RawConnection(port: server.port)
             let request = RawConnection.request("POST", "/v1/chat/completions", body: Array(body.utf8))
-            connection.send(Array(request.dropLast()))
-            let start = Date()
-            connection.send(Array(request.suffix(1)))
-            let answer = try #require(connection.answer())
-            let time = Date().timeIntervalSince(start)
-            refuses(answer, 400)
-            // Of the keys twelve megabytes are still on their way through the socket when the last byte goes out.
-            #expect(time < (kind == "keys" ? 0.25 : 0.05), "\(time) s")
+            // The machine that runs the tests has others to serve; the best of three tells what the server needs.
+            let times = try (0..<3).map { _ in
+                let connection = try RawConnection(port: server.port)
+                connection.send(Array(request.dropLast()))
+                let start = Date()
+                connection.send(Array(request.suffix(1)))
+                let answer = try #require(connection.answer())
+                refuses(answer, 400)
+                if kind == "keys" { #expect(answer.message.contains("more than 40000 keys")) }
+                return Date().timeIntervalSince(start)
+            }
+            #expect(times.min() ?? 1 < 0.05, "\(times)")
             try survives(kind)
         }
 
@@ -169,6 +172,24 @@ extension EndToEnd {
         func `R4 - more than a request may ask for is refused by name`(members: String, param: String) throws {
             refuses(try chat(with: members), 400, param: param)
             try survives(String(members.prefix(40)))
+        }
+
+        @Test(arguments: [
+            (#""stream_options":7"#, "stream_options"),
+            (#""stream_options":{"include_usage":"yes"}"#, "stream_options.include_usage"),
+        ])
+        func `options of a stream that can't be read are refused by name`(members: String, param: String) throws {
+            refuses(try chat(with: #""stream":true,\#(members)"#), 400, param: param)
+            let body = #"{"prompt":"Hello","stream":true,\#(members)}"#
+            refuses(try server.ask("POST", "/v1/completions", body: Array(body.utf8)), 400, param: param)
+        }
+
+        @Test func `R1 - 64 prompts of 8192 token ids are few enough values`() throws {
+            let prompt = "[" + Array(repeating: "5000", count: 8192).joined(separator: ",") + "]"
+            let body = #"{"prompt":[\#(Array(repeating: prompt, count: 64).joined(separator: ","))]}"#
+            let answer = try server.ask("POST", "/v1/completions", body: Array(body.utf8))
+            // This server's context is shorter; what counts is that the JSON was read.
+            #expect(answer.code == "context_length_exceeded", "\(answer.text.prefix(300))")
         }
 
         @Test func `R4 - a hundred thousand prompts are refused`() throws {

@@ -25,6 +25,8 @@ struct RawAnswer {
 final class RawConnection {
     private let socket: Int32
     private var buffer: [UInt8] = []
+    /// How fast it reads, for a reader that is slow.
+    var bytesPerSecond: Double?
 
     /// - Parameter receiveBytes: how much the system keeps for a reader that doesn't read.
     init(port: Int, timeoutSeconds: Int = 30, receiveBytes: Int32? = nil) throws {
@@ -75,6 +77,7 @@ final class RawConnection {
         let count = recv(socket, &piece, piece.count, 0)
         guard count > 0 else { return false }
         buffer += piece[..<count]
+        if let bytesPerSecond { usleep(UInt32(Double(count) / bytesPerSecond * 1e6)) }
         return true
     }
 
@@ -82,6 +85,14 @@ final class RawConnection {
     func isClosed() -> Bool {
         while fill() {}
         return errno != EAGAIN
+    }
+
+    /// Reads all that still comes.
+    /// - Returns: it, and whether the other side has closed, rather than being silent for too long.
+    func rest() -> (bytes: [UInt8], isClosed: Bool) {
+        let isClosed = isClosed()
+        defer { buffer = [] }
+        return (buffer, isClosed)
     }
 
     /// Reads up to and without `mark`.
@@ -176,5 +187,12 @@ extension RunningServer {
             throw ServerFault(what: "no \(name) in the metrics: \(text.prefix(500))")
         }
         return value
+    }
+
+    /// Files and connections that the server has open.
+    var descriptors: Int {
+        get throws {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processIdentifier)/fd").count
+        }
     }
 }

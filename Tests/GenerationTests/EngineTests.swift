@@ -18,7 +18,7 @@ import Tokenizers
         var outcome = Outcome()
         for await event in stream {
             switch event {
-            case .prompt: break
+            case .prompt, .embedding, .failed: break
             case .token(let report, let text):
                 outcome.ids.append(report.id)
                 outcome.text += text

@@ -30,8 +30,22 @@ import Testing
     @Test func `depth and number of values are bounded`() {
         let deep = String(repeating: "[", count: 200_000)
         #expect(throws: JSONError.self) { try JSONValue(parsing: deep) }
-        let wide = "[" + String(repeating: "0,", count: 500_000) + "0]"
+        let wide = "[" + String(repeating: "0,", count: 700_000) + "0]"
         #expect(throws: JSONError.self) { try JSONValue(parsing: wide) }
+    }
+
+    @Test(arguments: [1, 100, 1_000_000]) func `keys are bounded over all objects together, and the limit is named`(
+        perObject: Int
+    ) {
+        let object = "{" + (0..<perObject).map { "\"\($0)\":0" }.joined(separator: ",") + "}"
+        let text = "[" + Array(repeating: object, count: 100_000 / perObject + 1).joined(separator: ",") + "]"
+        #expect { try JSONValue(parsing: text) } throws: { "\($0)".contains("more than 40000 keys") }
+    }
+
+    @Test func `many token ids are no reason to refuse`() throws {
+        let prompt = "[" + Array(repeating: "49151", count: 8192).joined(separator: ",") + "]"
+        let text = "{\"prompt\":[" + Array(repeating: prompt, count: 64).joined(separator: ",") + "]}"
+        #expect(try JSONValue(parsing: text)["prompt"]?.array?.count == 64)
     }
 
     @Test func `keys are compared by bytes, not by canonical equivalence`() throws {

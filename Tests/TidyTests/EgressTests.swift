@@ -45,6 +45,11 @@ import Testing
         }
     }
 
+    @Test func `the guard asks the policy before it sends`() throws {
+        let file = Self.root.appendingPathComponent("Sources/Providers/EgressGuard.swift")
+        #expect(try String(contentsOf: file, encoding: .utf8).contains("try check(.download)\n"))
+    }
+
     @Test func `only the room of the guard can see the HTTP client`() throws {
         let package = try String(contentsOf: Self.root.appendingPathComponent("Package.swift"), encoding: .utf8)
         #expect(package.components(separatedBy: ".product(name: \"AsyncHTTPClient\"").count == 2)

@@ -65,14 +65,4 @@ import Testing
             }
         }
     }
-
-    @Test func `connections to others are opened in one place`() {
-        let doors = ["HTTPClient", "URLSession", "ClientBootstrap", "DatagramBootstrap", "NIOTSConnectionBootstrap"]
-        for file in Self.files("Sources", [".swift", ".c"]) where !file.path.hasPrefix("Sources/Providers/EgressGuard")
-        {
-            for door in doors { #expect(!file.text.contains(door), "\(file.path) names \(door)") }
-        }
-        let guardText = Self.files("Sources/Providers", ["EgressGuard.swift"]).first?.text ?? ""
-        #expect(guardText.contains("try check(.download)\n"), "the guard asks before it sends")
-    }
 }

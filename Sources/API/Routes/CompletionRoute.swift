@@ -8,11 +8,11 @@ import Providers
 struct CompletionRoute: Sendable {
     let state: ServerState
 
-    func add(to router: Router<BasicRequestContext>) {
-        router.post("/v1/completions") { request, _ in try await answer(request) }
+    func add(to router: Router<ConnectionContext>) {
+        router.post("/v1/completions") { request, context in try await answer(request, context) }
     }
 
-    private func answer(_ request: Request) async throws -> Response {
+    private func answer(_ request: Request, _ context: ConnectionContext) async throws -> Response {
         var request = request
         let object = try await state.body(of: &request)
         let model = try await state.model(for: object, request)
@@ -20,12 +20,12 @@ struct CompletionRoute: Sendable {
         let run = CompletionRun(completion, model: model)
         let headers = state.headers(unused: completion.unused)
         let events = try run.start()
-        if completion.streams {
-            return EventStream.response(to: request, headers: headers) { emit in
+        if completion.head.streams {
+            return EventStream.response(to: context, headers: headers) { emit in
                 var offsets = [Int](repeating: 0, count: run.choices)
                 var usage = UsageSum()
                 try await run.follow(events) { event in
-                    emit(
+                    await emit(
                         run.envelope([
                             run.json(
                                 choice: event.choice, text: event.text, reports: event.reports,
@@ -37,10 +37,10 @@ struct CompletionRoute: Sendable {
                         usage.add(used, isNewPrompt: event.choice % run.choicesPerPrompt == 0)
                     }
                 }
-                if completion.includesUsage { emit(run.envelope([], usage: usage.json)) }
+                if completion.head.includesUsage { await emit(run.envelope([], usage: usage.json)) }
             }
         }
-        let whole = try await request.body.consumeWithCancellationOnInboundClose { _ in try await collect(run, events) }
+        let whole = try await context.whileConnected { try await collect(run, events) }
         return .json(whole, headers: headers)
     }
 

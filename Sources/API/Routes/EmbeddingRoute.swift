@@ -10,11 +10,11 @@ import Tokenizers
 struct EmbeddingRoute: Sendable {
     let state: ServerState
 
-    func add(to router: Router<BasicRequestContext>) {
-        router.post("/v1/embeddings") { request, _ in try await answer(request) }
+    func add(to router: Router<ConnectionContext>) {
+        router.post("/v1/embeddings") { request, context in try await answer(request, context) }
     }
 
-    private func answer(_ request: Request) async throws -> Response {
+    private func answer(_ request: Request, _ context: ConnectionContext) async throws -> Response {
         var request = request
         let object = try await state.body(of: &request)
         let model = try await state.model(for: object, request)
@@ -36,9 +36,7 @@ struct EmbeddingRoute: Sendable {
                     .compactMap { Int32(exactly: $0) }
             }
         }
-        let vectors = try await request.body.consumeWithCancellationOnInboundClose { _ in
-            try await model.engine.embed(tokens)
-        }
+        let vectors = try await context.whileConnected { try await model.engine.embed(tokens) }
         let data = vectors.enumerated().map { index, vector -> JSONValue in
             let unit = Self.normalised(Array(vector.prefix(dimensions ?? vector.count)))
             return [

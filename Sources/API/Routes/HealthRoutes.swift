@@ -9,7 +9,7 @@ import Providers
 struct HealthRoutes: Sendable {
     let state: ServerState
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<ConnectionContext>) {
         router.get("/health") { _, _ in await health(detailed: false) }
         router.get("/v1/health") { _, _ in await health(detailed: true) }
         router.get("/metrics") { _, _ in await metrics() }

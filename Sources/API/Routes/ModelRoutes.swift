@@ -8,7 +8,7 @@ import Providers
 struct ModelRoutes: Sendable {
     let state: ServerState
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<ConnectionContext>) {
         router.get("/v1/models") { _, _ in
             Response.json(["object": "list", "data": .array(await state.models.models.map(Self.json))])
         }

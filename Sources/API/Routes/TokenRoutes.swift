@@ -9,7 +9,7 @@ import Tokenizers
 struct TokenRoutes: Sendable {
     let state: ServerState
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<ConnectionContext>) {
         router.post("/v1/tokenize") { request, _ in try await tokenize(request) }
         router.post("/v1/detokenize") { request, _ in try await detokenize(request) }
     }

@@ -1,18 +1,18 @@
 import Generation
-import HTTPTypes
+package import HTTPTypes
 import Hummingbird
 import NIOCore
 import OrderedJSON
 import Providers
 
 /// An error as clients see it: OpenAI's envelope `{"error":{"message","type","param","code"}}`, on every path.
-struct APIError: Error {
-    let status: HTTPResponse.Status
-    let message: String
+package struct APIError: Error {
+    package let status: HTTPResponse.Status
+    package let message: String
     let type: String
     var param: String?
-    var code: String?
-    var headers: HTTPFields = [:]
+    package var code: String?
+    package var headers: HTTPFields = [:]
     /// Members beside `error`.
     var extra = JSONObject()
 
@@ -43,7 +43,7 @@ struct APIError: Error {
 
 extension APIError {
     /// The table of codes: what each room's errors are called outside.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         switch error {
         case let error as APIError: self = error
         case let error as PolicyError: self.init(error)
@@ -54,6 +54,10 @@ extension APIError {
                 "the schema can't be used at '\(error.path)': \(error.reason)", param: "response_format",
                 code: "invalid_schema")
         case let error as JSONError: self = .invalid("the body is no JSON that is taken here: \(error)")
+        case is CancellationError:
+            self.init(
+                status: .serviceUnavailable, message: "the request was called off; send it again", type: "server_error",
+                code: "cancelled", headers: [.retryAfter: "1"])
         case let error as HTTPError:
             self.init(
                 status: error.status, message: error.body ?? error.status.reasonPhrase,
@@ -112,6 +116,11 @@ extension APIError {
         case .contextExceeded:
             self = .invalid("\(error)", param: "messages", code: "context_length_exceeded")
         case .badPrompt(let reason): self = .invalid(reason, param: "prompt")
+        case .constraintFailed:
+            // The same request would fail again, so that clients shall not repeat it by themselves.
+            self.init(
+                status: .internalServerError, message: "\(error)", type: "server_error", code: "constraint_failed",
+                headers: [.shouldRetry: "false"])
         case .stopped:
             self.init(
                 status: .serviceUnavailable, message: "\(error)", type: "server_error", headers: [.retryAfter: "5"])

@@ -3,10 +3,8 @@ import OrderedJSON
 
 /// A chat completion as a client asks for it, checked.
 struct ChatRequest {
-    let model: String?
+    let head: RequestHead
     let prompt: ChatPrompt
-    let streams: Bool
-    let includesUsage: Bool
     let sampling: SamplingFields
     let topLogprobs: Int?
     let tools: [ToolDefinition]
@@ -19,9 +17,7 @@ struct ChatRequest {
 
     init(_ object: JSONObject, vocabularySize: Int) throws(APIError) {
         var fields = Fields(object)
-        model = try fields.string("model")
-        streams = try fields.bool("stream") ?? false
-        includesUsage = try fields.object("stream_options")?["include_usage"]?.bool ?? false
+        head = try RequestHead(&fields)
         sampling = try SamplingFields(&fields, vocabularySize: vocabularySize)
         let wantsLogprobs = try fields.bool("logprobs") ?? false
         let top = try fields.integer("top_logprobs", in: 0...RequestLimits.topLogprobs)

@@ -8,10 +8,8 @@ struct CompletionRequest {
         case tokens([Int32])
     }
 
-    let model: String?
+    let head: RequestHead
     let prompts: [Prompt]
-    let streams: Bool
-    let includesUsage: Bool
     let echoes: Bool
     let sampling: SamplingFields
     let topLogprobs: Int?
@@ -19,9 +17,7 @@ struct CompletionRequest {
 
     init(_ object: JSONObject, vocabularySize: Int) throws(APIError) {
         var fields = Fields(object)
-        model = try fields.string("model")
-        streams = try fields.bool("stream") ?? false
-        includesUsage = try fields.object("stream_options")?["include_usage"]?.bool ?? false
+        head = try RequestHead(&fields)
         echoes = try fields.bool("echo") ?? false
         topLogprobs = try fields.integer("logprobs", in: 0...RequestLimits.topLogprobs)
         var sampling = try SamplingFields(&fields, vocabularySize: vocabularySize, fewestTokens: echoes ? 0 : 1)

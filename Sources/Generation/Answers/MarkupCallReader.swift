@@ -154,9 +154,9 @@ struct MarkupCallReader: Sendable {
                     continue
                 }
                 isAtStart = false
-                if hasHeldBreak { JSONText.appendEscaped(0x0A, to: &sink.arguments) }
+                if hasHeldBreak { JSONValue.appendEscaped(0x0A, to: &sink.arguments) }
                 hasHeldBreak = byte == 0x0A
-                if !hasHeldBreak { JSONText.appendEscaped(byte, to: &sink.arguments) }
+                if !hasHeldBreak { JSONValue.appendEscaped(byte, to: &sink.arguments) }
             case .value:
                 text.append(byte)
                 followString(byte)

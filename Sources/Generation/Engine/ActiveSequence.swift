@@ -18,17 +18,19 @@ final class ActiveSequence {
     var lastToken: ContinuousClock.Instant?
     /// Reports of prompt tokens gathered so far.
     var promptReports: [TokenReport] = []
+    /// The sum of the prompt's final states so far, where their mean is wanted.
+    private var stateSum: [Float] = []
     private var detokenizer: StreamingDetokenizer
     private var stops: StopRules
 
-    init(_ request: GenerationRequest, maxTokens: Int, tokenizer: Tokenizer, outlet: Outlet) {
-        self.request = request
-        self.outlet = outlet
-        self.maxTokens = maxTokens
+    init(_ command: EngineCommand) {
+        request = command.request
+        outlet = command.outlet
+        maxTokens = command.maxTokens
         arrival = .now
         sampler = Sampler(request.sampling, prompt: request.prompt)
         tokens = request.prompt
-        detokenizer = StreamingDetokenizer(tokenizer: tokenizer, skipSpecial: !request.ignoresEnd)
+        detokenizer = StreamingDetokenizer(tokenizer: command.tokenizer, skipSpecial: !request.ignoresEnd)
         stops = StopRules(request.stop)
     }
 
@@ -37,8 +39,10 @@ final class ActiveSequence {
     var pending: Int { tokens.count - computed }
     /// Whether only the last chosen token is missing from the cache.
     var isDecoding: Bool { generated > 0 && pending == 1 }
-    /// Whether the prefix cache may be used: log-probabilities of the prompt need all of it computed.
-    var reusesPrefix: Bool { !request.reportsPrompt }
+    /// Whether every token of the prompt has a state or scores to give, not only the last one.
+    var needsWholePrompt: Bool { request.reportsPrompt || request.embeds }
+    /// Whether the prefix cache may be used: what needs the whole prompt needs it computed.
+    var reusesPrefix: Bool { !needsWholePrompt }
 
     var usage: GenerationUsage {
         GenerationUsage(promptTokens: request.prompt.count, cachedTokens: cachedTokens, completionTokens: generated)
@@ -67,6 +71,19 @@ final class ActiveSequence {
         return nil
     }
 
+    /// Takes the final state of token number `token` of the prompt in.
+    func add(_ state: Span<Float>, of token: Int) {
+        // Also where it is computed again after having been set back.
+        if token == 0 { stateSum = [Float](repeating: 0, count: state.count) }
+        for index in state.indices { stateSum[index] += state[index] }
+    }
+
+    /// Sends the mean of all states, and the end.
+    func finishEmbedding() {
+        outlet.send(.embedding(stateSum.map { $0 / Float(request.prompt.count) }))
+        finish(.length)
+    }
+
     /// Sends what was held back and the end.
     func finish(_ reason: FinishReason) {
         let (text, stopped) = stops.append(detokenizer.finish())
@@ -76,6 +93,9 @@ final class ActiveSequence {
 }
 
 /// Where a sequence's events go, and how its reader calls it off.
+///
+/// What isn't read yet waits here, since the engine must not wait for one reader. It can't grow without bound: a sequence
+/// has no more events than its context has tokens, and readers too slow for long are cut off by the server.
 final class Outlet: Sendable {
     private let isAbandoned = Atomic<Bool>(false)
     private let continuation: AsyncStream<GenerationEvent>.Continuation

@@ -38,8 +38,8 @@ public final class Engine: Sendable {
         init(_ loop: EngineLoop) { self.loop = loop }
     }
 
-    /// Takes a request. The stream ends with ``GenerationEvent/finished(_:text:usage:)``; leaving it early stops the
-    /// sequence within a token.
+    /// Takes a request. The stream ends with ``GenerationEvent/finished(_:text:usage:)`` or
+    /// ``GenerationEvent/failed(_:)``; leaving it early stops the sequence within a token.
     /// - Throws: ``EngineError``.
     public func generate(_ request: GenerationRequest) throws(EngineError) -> AsyncStream<GenerationEvent> {
         try check(request.prompt)
@@ -51,26 +51,25 @@ public final class Engine: Sendable {
         }
         let inbox = inbox
         let (outlet, stream) = Outlet.make { inbox.wake() }
-        try inbox.put(.generate(request, maxTokens: maxTokens, tokenizer, outlet))
+        try inbox.put(EngineCommand(request: request, maxTokens: maxTokens, tokenizer: tokenizer, outlet: outlet))
         return stream
     }
 
     /// The mean of the final hidden states of each text's tokens, `[hidden]` each, not normalised.
-    /// - Throws: ``EngineError``.
+    ///
+    /// Each text is a prompt like any other: it waits, runs in chunks beside answers, and ends when the task is cancelled.
+    /// - Throws: ``EngineError``, or `CancellationError`.
     public func embed(_ texts: [[Int32]]) async throws -> [[Float]] {
         var results: [[Float]] = []
         for tokens in texts {
-            try check(tokens)
-            guard tokens.count <= options.contextTokens else {
-                throw EngineError.contextExceeded(prompt: tokens.count, maxTokens: nil, context: options.contextTokens)
+            var request = GenerationRequest(prompt: tokens)
+            request.embeds = true
+            request.maxTokens = 0
+            for await event in try generate(request) {
+                if case .embedding(let vector) = event { results.append(vector) }
+                if case .failed(let error) = event { throw error }
             }
-            let (stream, continuation) = AsyncStream<[Float]>.makeStream()
-            try inbox.put(.embed(tokens, continuation))
-            var found: [Float]?
-            for await vector in stream { found = vector }
             try Task.checkCancellation()
-            guard let found else { throw EngineError.stopped }
-            results.append(found)
         }
         return results
     }
@@ -93,9 +92,11 @@ public final class Engine: Sendable {
 }
 
 /// What a request is to the engine's thread.
-enum EngineCommand: Sendable {
-    case generate(GenerationRequest, maxTokens: Int, Tokenizer, Outlet)
-    case embed([Int32], AsyncStream<[Float]>.Continuation)
+struct EngineCommand: Sendable {
+    let request: GenerationRequest
+    let maxTokens: Int
+    let tokenizer: Tokenizer
+    let outlet: Outlet
 }
 
 /// The bounded queue between requests and the engine's thread, and what the thread tells about itself.
@@ -124,6 +125,9 @@ final class Inbox: Sendable {
             }
             state.statistics.requests += 1
             state.commands.append(command)
+            // From now on the thread is expected to move.
+            if state.isIdle { state.heartbeat = .now }
+            state.isIdle = false
             return nil
         }
         if let error { throw error }
@@ -131,7 +135,12 @@ final class Inbox: Sendable {
     }
 
     func close() {
-        state.withLock { $0.isClosed = true }
+        let left = state.withLock { state in
+            state.isClosed = true
+            defer { state.commands = [] }
+            return state.commands
+        }
+        for command in left { command.outlet.finish(.failed(.stopped)) }
         wake()
     }
 
@@ -180,6 +189,6 @@ final class Inbox: Sendable {
     }
 
     func isAlive(within limit: Duration) -> Bool {
-        state.withLock { !$0.isClosed && ($0.isIdle && $0.commands.isEmpty || $0.heartbeat.duration(to: .now) < limit) }
+        state.withLock { !$0.isClosed && ($0.isIdle || $0.heartbeat.duration(to: .now) < limit) }
     }
 }

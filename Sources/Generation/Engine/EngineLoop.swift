@@ -43,7 +43,7 @@ final class EngineLoop {
         while true {
             let rings = inbox.ringsSoFar
             guard let commands = inbox.take(publishing: { [self] in publish(into: &$0) }) else { break }
-            for command in commands { take(command) }
+            for command in commands { waiting.append(ActiveSequence(command)) }
             dropAbandoned()
             admit()
             if running.isEmpty {
@@ -52,7 +52,7 @@ final class EngineLoop {
             }
             step()
         }
-        for sequence in running + waiting { sequence.finish(.cancelled) }
+        for sequence in running + waiting { sequence.outlet.finish(.failed(.stopped)) }
     }
 
     private func publish(into shared: inout EngineStatistics) {
@@ -63,16 +63,6 @@ final class EngineLoop {
         statistics.requests = shared.requests
         statistics.refused = shared.refused
         shared = statistics
-    }
-
-    private func take(_ command: EngineCommand) {
-        switch command {
-        case .generate(let request, let maxTokens, let tokenizer, let outlet):
-            waiting.append(ActiveSequence(request, maxTokens: maxTokens, tokenizer: tokenizer, outlet: outlet))
-        case .embed(let tokens, let continuation):
-            if let vector = embedding(of: tokens) { continuation.yield(vector) }
-            continuation.finish()
-        }
     }
 
     private func dropAbandoned() {
@@ -118,6 +108,14 @@ extension EngineLoop {
         let start: Int
         var isLast: Bool { tokens.upperBound == sequence.tokens.count }
     }
+    /// A token whose final state is of use.
+    private struct Wanted {
+        let share: Share
+        let token: Int
+        var sequence: ActiveSequence { share.sequence }
+        /// Its place in the batch.
+        var row: Int { token - share.tokens.lowerBound + share.start }
+    }
 
     private func step() {
         let shares = plan()
@@ -128,11 +126,11 @@ extension EngineLoop {
                 share.sequence.tokens[share.tokens], position: share.tokens.lowerBound,
                 pages: share.sequence.lease.pages)
         }
-        // Scores are needed of each last token, and of all tokens of a prompt that is to be reported.
-        let wanted = shares.flatMap { share -> [(Share, row: Int)] in
-            let first = share.sequence.request.reportsPrompt ? share.tokens.lowerBound : share.tokens.upperBound - 1
-            guard share.isLast || share.sequence.request.reportsPrompt else { return [] }
-            return (first..<share.tokens.upperBound).map { (share, $0 - share.tokens.lowerBound + share.start) }
+        // States are needed of each last token, and of all tokens of a prompt that is to be reported or embedded.
+        let wanted = shares.flatMap { share -> [Wanted] in
+            let needsAll = share.sequence.needsWholePrompt
+            guard share.isLast || needsAll else { return [] }
+            return (needsAll ? share.tokens : share.tokens.suffix(1)).map { Wanted(share: share, token: $0) }
         }
         let start = ContinuousClock.now
         let hidden = decoder.hiddenStates(of: batch, rows: wanted.map(\.row), cache: cache)
@@ -144,6 +142,7 @@ extension EngineLoop {
                 allocator.remember(&sequence.lease, tokens: sequence.tokens[..<sequence.computed])
             }
         }
+        addStates(wanted, hidden: hidden)
         choose(wanted, hidden: hidden)
     }
 
@@ -192,23 +191,36 @@ extension EngineLoop {
     /// Rows of scores that are computed at a time: a row of a large vocabulary is more than half a megabyte.
     private static let scoreRows = 32
 
-    private func choose(_ wanted: [(share: Share, row: Int)], hidden: Tensor) {
-        for first in stride(from: 0, to: wanted.count, by: Self.scoreRows) {
-            let rows = first..<min(first + Self.scoreRows, wanted.count)
+    /// Gives the states of texts that are embedded to their sums; `hidden` has a row for each of `wanted`.
+    private func addStates(_ wanted: [Wanted], hidden: Tensor) {
+        guard wanted.contains(where: \.sequence.request.embeds) else { return }
+        hidden.withFloats { all in
+            for (row, wanted) in wanted.enumerated() where wanted.sequence.request.embeds {
+                wanted.sequence.add(
+                    all.extracting(row * hidden.width..<(row + 1) * hidden.width), of: wanted.token)
+                guard wanted.token + 1 == wanted.sequence.tokens.count else { continue }
+                end(wanted.sequence) { wanted.sequence.finishEmbedding() }
+            }
+        }
+    }
+
+    /// Uses the scores that come out of the states of all others.
+    private func choose(_ wanted: [Wanted], hidden: Tensor) {
+        let scored = wanted.indices.filter { !wanted[$0].sequence.request.embeds }
+        for first in stride(from: 0, to: scored.count, by: Self.scoreRows) {
+            let rows = scored[first..<min(first + Self.scoreRows, scored.count)]
             let logits = decoder.logits(decoder.device.rows(hidden, Array(rows)))
             logits.withFloats { all in
-                for row in rows {
-                    let scores = all.extracting((row - first) * logits.width..<(row - first + 1) * logits.width)
-                    let share = wanted[row].share
-                    use(scores, for: share, token: wanted[row].row - share.start + share.tokens.lowerBound)
+                for (place, row) in rows.enumerated() {
+                    let scores = all.extracting(place * logits.width..<(place + 1) * logits.width)
+                    use(scores, for: wanted[row].sequence, token: wanted[row].token)
                 }
             }
         }
     }
 
     /// Uses the scores after token number `token` of a sequence: for the report of the prompt, or to choose the next one.
-    private func use(_ scores: Span<Float>, for share: Share, token: Int) {
-        let sequence = share.sequence
+    private func use(_ scores: Span<Float>, for sequence: ActiveSequence, token: Int) {
         let prompt = sequence.request.prompt
         if sequence.request.reportsPrompt, sequence.generated == 0 {
             if token == 0 { sequence.promptReports = [TokenReport(id: prompt[0], logprob: nil, top: [])] }
@@ -226,7 +238,8 @@ extension EngineLoop {
     private func advance(_ sequence: ActiveSequence, scores: Span<Float>) {
         let ends = sequence.request.ignoresEnd ? [] : endTokens
         let mask = sequence.request.constraint?.allowedTokens()
-        if let mask, mask.isEmpty { return end(sequence) { sequence.finish(.stop) } }
+        // Without a token that may come the answer is cut off in the middle, whatever it looks like so far.
+        if let mask, mask.isEmpty { return end(sequence) { sequence.outlet.finish(.failed(.constraintFailed)) } }
         // A constraint knows itself when the answer may end.
         let waits = mask == nil && sequence.generated < sequence.request.minTokens
         let token = sequence.sampler.choose(scores, mask: mask, forbidden: waits ? endTokens : [])
@@ -256,31 +269,5 @@ extension EngineLoop {
         return TokenReport(
             id: token, logprob: scores[Int(token)] - total,
             top: scores.largest(count).map { (Int32($0.index), $0.value - total) })
-    }
-}
-
-// MARK: - Embeddings
-
-extension EngineLoop {
-    /// The mean of the final hidden states; `nil` if there are no pages for the text now.
-    private func embedding(of tokens: [Int32]) -> [Float]? {
-        var lease = PageAllocator.Lease()
-        defer { allocator.end(&lease) }
-        while !allocator.extend(&lease, toHold: tokens.count) {
-            guard !running.isEmpty else { return nil }
-            setBackYoungest()
-        }
-        var sum = [Float](repeating: 0, count: decoder.config.hiddenSize)
-        for first in stride(from: 0, to: tokens.count, by: options.chunkTokens) {
-            let chunk = first..<min(first + options.chunkTokens, tokens.count)
-            var batch = Batch()
-            batch.append(tokens[chunk], position: first, pages: lease.pages)
-            let states = decoder.hiddenStates(of: batch, rows: Array(0..<chunk.count), cache: cache)
-            states.withFloats { values in
-                for index in values.indices { sum[index % sum.count] += values[index] }
-            }
-        }
-        statistics.promptTokens += tokens.count
-        return sum.map { $0 / Float(tokens.count) }
     }
 }

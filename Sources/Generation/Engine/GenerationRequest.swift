@@ -18,6 +18,8 @@ public struct GenerationRequest: Sendable {
     public var topLogprobs: Int?
     /// Whether the prompt's own tokens are reported with log-probabilities, before the first new one.
     public var reportsPrompt = false
+    /// Whether the mean of the prompt's final states is wanted, and no answer; see ``Engine/embed(_:)``.
+    var embeds = false
     /// What the answer must look like; none: anything.
     public var constraint: (any TokenConstraint)?
 
@@ -59,8 +61,12 @@ public enum GenerationEvent: Sendable {
     case prompt([TokenReport])
     /// A token, and the text that can be shown since the last one: complete characters that can't belong to a stop text.
     case token(TokenReport, text: String)
+    /// The mean of the prompt's final states, where that was asked for.
+    case embedding([Float])
     /// The end, and text that was still held back.
     case finished(FinishReason, text: String, usage: GenerationUsage)
+    /// The end of an answer that must not pass for a whole one.
+    case failed(EngineError)
 }
 
 /// A token with its probability.
@@ -79,8 +85,6 @@ public enum FinishReason: String, Sendable {
     case stop
     /// The limit of tokens.
     case length
-    /// The engine stopped.
-    case cancelled
 }
 
 /// Tokens that were counted.
@@ -93,7 +97,7 @@ public struct GenerationUsage: Sendable {
     public var completionTokens: Int
 }
 
-/// Why a request isn't taken.
+/// Why a request isn't taken, or isn't answered to its end.
 public enum EngineError: Error, CustomStringConvertible, Sendable {
     /// The queue is full.
     case queueFull(waiting: Int)
@@ -101,6 +105,8 @@ public enum EngineError: Error, CustomStringConvertible, Sendable {
     case contextExceeded(prompt: Int, maxTokens: Int?, context: Int)
     /// A token that the model doesn't have, or no token at all.
     case badPrompt(String)
+    /// No token is left that the request's constraint permits.
+    case constraintFailed
     /// The engine has stopped.
     case stopped
 
@@ -112,6 +118,8 @@ public enum EngineError: Error, CustomStringConvertible, Sendable {
                 + (maxTokens.map { " and the answer may have \($0)" } ?? " and leaves none for the answer")
                 + "; shorten the prompt or lower max_tokens"
         case .badPrompt(let reason): reason
+        case .constraintFailed:
+            "no token of the model can go on as the schema or the tools ask; loosen the schema, or ask without it"
         case .stopped: "the engine has stopped; start the server again"
         }
     }

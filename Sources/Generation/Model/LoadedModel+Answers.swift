@@ -1,16 +1,6 @@
 import Tokenizers
 
 extension LoadedModel {
-    /// How the model marks thinking and tool calls: read from its template; where that has no calls, as Hermes does.
-    public var answerFormat: AnswerFormat {
-        var format = AnswerFormat.detect(templateSource: templateSource ?? "")
-        if format.toolCalls == .none { format.toolCalls = .hermes }
-        return format
-    }
-
-    /// Whether the template itself tells the model about tools.
-    var templateKnowsTools: Bool { AnswerFormat.detect(templateSource: templateSource ?? "").toolCalls != .none }
-
     /// How an answer to `prompt` begins: the template may have opened the thinking, or closed it at once.
     func thinkingMode(prompt: [Int32]) -> ThinkingMode {
         guard let tags = answerFormat.thinking else { return .off }
@@ -32,7 +22,8 @@ extension LoadedModel {
         prompt: [Int32], toolChoice: ToolChoice, tools: [ToolDefinition], parallel: Bool, responseFormat: ResponseFormat
     ) throws(GrammarError) -> (any TokenConstraint)? {
         try AnswerConstraint.make(
-            format: answerFormat, toolChoice: toolChoice, tools: tools, parallel: parallel, responseFormat: responseFormat,
+            format: answerFormat, toolChoice: toolChoice, tools: tools, parallel: parallel,
+            responseFormat: responseFormat,
             thinking: thinkingMode(prompt: prompt), vocabulary: vocabulary, endTokens: endTokens, cache: grammars)
     }
 }

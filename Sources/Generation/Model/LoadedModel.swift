@@ -14,8 +14,10 @@ public final class LoadedModel: Sendable {
     public let tokenizer: Tokenizer
     /// Conversations to prompts; none for models without one.
     public let template: ChatTemplate?
-    /// The template's source, which tells how the model calls tools and whether it thinks.
-    public let templateSource: String?
+    /// How the model marks thinking and tool calls: read from its template; where that has no calls, as Hermes does.
+    public let answerFormat: AnswerFormat
+    /// Whether the template itself tells the model about tools.
+    let templateKnowsTools: Bool
     /// Texts of special tokens by name (`bos_token` …), for the template.
     public let specialTokens: [String: String]
     /// Ids at which an answer ends.
@@ -42,7 +44,10 @@ public final class LoadedModel: Sendable {
         self.plan = plan
         config = checkpoint.config
         tokenizer = try Tokenizer(checkpoint)
-        templateSource = checkpoint.chatTemplate
+        var format = AnswerFormat.detect(templateSource: checkpoint.chatTemplate ?? "")
+        templateKnowsTools = format.toolCalls != .none
+        if !templateKnowsTools { format.toolCalls = .hermes }
+        answerFormat = format
         template = try checkpoint.chatTemplate.map { source throws(TemplateError) in try ChatTemplate(source) }
         specialTokens = checkpoint.specialTokens
         endTokens = Set(checkpoint.config.eosTokenIDs.compactMap { Int32(exactly: $0) })
