@@ -34,9 +34,7 @@ HK_INLINE vi hk_dot_small(vi sum, vb codes, int32_t word) {
     }
     return s.i;
 }
-/// The largest weight code that `hk_dot_weights` takes: a pair of products must fit 16 bits.
-#define HK_WEIGHT_LIMIT 127.0f
-/// Signed bytes against unsigned codes.
+/// Signed bytes against codes of 0...127.
 HK_INLINE vi hk_dot_weights(vi sum, vb bytes, int32_t word) {
     hk_pair_of s = {.i = sum}, v = {.b = bytes};
     for (int h = 0; h < 2; h++) {
@@ -55,7 +53,6 @@ HK_INLINE vf hk_halves(const uint16_t *p) {
     for (int h = 0; h < 2; h++) v.real[h] = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(p + 8 * h)));
     return v.f;
 }
-HK_INLINE uint16_t hk_narrow(float x) { return (uint16_t)_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
 HK_INLINE vb hk_iq4(vb nibbles) {
     hk_pair_of v = {.b = nibbles};
     __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)hk_iq4_values));

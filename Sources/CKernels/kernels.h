@@ -46,20 +46,6 @@ static inline float hk_half_to_float(uint16_t half) {
     return bits.f;
 }
 
-static inline uint16_t hk_float_to_half(float value) {
-    union { float f; uint32_t u; } bits = {.f = value};
-    uint32_t sign = (bits.u >> 16) & 0x8000u, magnitude = bits.u & 0x7FFFFFFFu;
-    if (magnitude > 0x7F800000u) return (uint16_t)(sign | 0x7E00u);
-    if (magnitude >= 0x477FF000u) return (uint16_t)(sign | 0x7C00u);
-    if (magnitude < 0x38800000u) { // subnormal: add a number whose last place is the half's last place
-        union { uint32_t u; float f; } magic = {.u = ((127u - 15u) + (23u - 10u) + 1u) << 23}, sum = {.u = magnitude};
-        sum.f += magic.f;
-        return (uint16_t)(sign | (sum.u - magic.u));
-    }
-    uint32_t odd = (magnitude >> 13) & 1u;
-    return (uint16_t)(sign | ((magnitude - (112u << 23) + 0xFFFu + odd) >> 13));
-}
-
 /// Rounds to nearest, ties to even; not a number stays one.
 static inline uint16_t hk_float_to_bfloat(float value) {
     union { float f; uint32_t u; } bits = {.f = value};

@@ -22,9 +22,7 @@ HK_INLINE vi hk_dot_small(vi sum, vb codes, int32_t word) {
     return s.i;
 }
 HK_INLINE vi hk_dot(vi sum, vb codes, int32_t word) { return hk_dot_small(sum, codes ^ (uint8_t)0x80, word); }
-/// The largest weight code that `hk_dot_weights` takes: the instruction takes two signed operands.
-#define HK_WEIGHT_LIMIT 127.0f
-/// Signed bytes against unsigned codes.
+/// Signed bytes against codes of 0...127.
 HK_INLINE vi hk_dot_weights(vi sum, vb bytes, int32_t word) { return hk_dot_small(sum, bytes, word); }
 HK_INLINE vf hk_fma(vf a, vf b, vf c) {
     hk_four x = {.f = a}, y = {.f = b}, z = {.f = c};
@@ -35,9 +33,6 @@ HK_INLINE vf hk_halves(const uint16_t *p) {
     hk_four v;
     for (int i = 0; i < 4; i++) v.reals[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i)));
     return v.f;
-}
-HK_INLINE uint16_t hk_narrow(float x) {
-    return vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(x))), 0);
 }
 HK_INLINE vb hk_iq4(vb nibbles) {
     hk_four v = {.b = nibbles};

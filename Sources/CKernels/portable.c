@@ -17,9 +17,7 @@ HK_INLINE vi hk_dot(vi sum, vb codes, int32_t word) {
     return sum;
 }
 #define hk_dot_small hk_dot
-/// The largest weight code that `hk_dot_weights` takes.
-#define HK_WEIGHT_LIMIT 255.0f
-/// Signed bytes against unsigned codes.
+/// Signed bytes against codes of 0...127.
 HK_INLINE vi hk_dot_weights(vi sum, vb bytes, int32_t word) {
     uint8_t w[4];
     memcpy(w, &word, 4);
@@ -33,7 +31,6 @@ HK_INLINE vf hk_halves(const uint16_t *p) {
     for (int lane = 0; lane < 16; lane++) v[lane] = hk_half_to_float(p[lane]);
     return v;
 }
-HK_INLINE uint16_t hk_narrow(float x) { return hk_float_to_half(x); }
 HK_INLINE vb hk_iq4(vb nibbles) {
     for (int i = 0; i < 64; i++) nibbles[i] = hk_iq4_values[nibbles[i]];
     return nibbles;

@@ -31,9 +31,6 @@ public enum BlockFormat: UInt32, CaseIterable, Sendable {
 }
 
 extension BlockFormat {
-    /// Whether elements are plain floats.
-    public var isFloat: Bool { [.f32, .f16, .bf16].contains(self) }
-
     /// The format's usual name, such as `Q4_K` or `BF16`.
     public var name: String {
         switch self {

@@ -20,7 +20,7 @@ public protocol Device: AnyObject, Sendable {
     func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight
 
     /// A key-value cache of zeros.
-    /// - Throws: ``TensorError/outOfMemory(bytes:)``.
+    /// - Throws: ``TensorError/outOfMemory(bytes:)``, or ``TensorError/unusableHeads(width:largest:)``.
     func makeCache(_ shape: CacheShape) throws(TensorError) -> any KeyValueCache
 
     /// Rows `ids` of `table`: `[ids, columns]`.
@@ -117,7 +117,7 @@ public struct CacheShape: Sendable {
     public let format: CacheFormat
 
     /// A cache of `pages` pages.
-    public init(layers: Int, kvHeads: Int, headDim: Int, pages: Int, format: CacheFormat = .f16) {
+    public init(layers: Int, kvHeads: Int, headDim: Int, pages: Int, format: CacheFormat = .bf16) {
         self.format = format
         self.layers = layers
         self.kvHeads = kvHeads
@@ -135,10 +135,10 @@ public struct CacheShape: Sendable {
 
 /// How a cache keeps keys and values.
 public enum CacheFormat: String, Sendable, CaseIterable {
-    /// Half precision.
-    case f16
-    /// 8 bits with scales: half the memory, and attention by integer products. For heads whose width is a multiple of 32,
-    /// up to 256; others are kept as ``f16``.
+    /// 16 bits: bfloat16.
+    case bf16
+    /// 8 bits with scales: half the memory, a little less exact. For heads whose width is a multiple of 32; others are kept
+    /// as ``bf16``.
     case int8
 }
 
@@ -225,11 +225,15 @@ public enum TensorError: Error, CustomStringConvertible, Sendable {
     case unusableMatrix(name: String, reason: String)
     /// Memory that the system refused.
     case outOfMemory(bytes: Int)
+    /// Attention heads of a width that the device has no layout for.
+    case unusableHeads(width: Int, largest: Int)
 
     public var description: String {
         switch self {
         case .unusableMatrix(let name, let reason):
             "tensor '\(name)' can't be used: \(reason); take another file of this model"
+        case .unusableHeads(let width, let largest):
+            "attention heads \(width) wide can't be used: the width must be a multiple of 16, at most \(largest)"
         case .outOfMemory(let bytes):
             "the system refuses \(bytes >> 20) MiB of memory; free some, or choose a smaller model or --context"
         }

@@ -68,7 +68,7 @@ final class SlowDevice: Device {
     var name: String { inner.name }
     func keeps(_ format: BlockFormat) -> Bool { inner.keeps(format) }
     func tensor(_ values: [Float], shape: [Int]) -> Tensor { inner.tensor(values, shape: shape) }
-    func prepare(_ matrices: [any StoredMatrix]) throws(TensorError) -> any Weight { try inner.prepare(matrices) }
+    func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight { try inner.prepare(matrices) }
     func makeCache(_ shape: CacheShape) throws(TensorError) -> any KeyValueCache { try inner.makeCache(shape) }
     func rows(_ x: Tensor, _ indices: [Int]) -> Tensor { inner.rows(x, indices) }
     func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {

@@ -26,8 +26,7 @@ enum StarterModel {
         let pages = (ids.count + 15) / 16
         let cache = try device.makeCache(
             CacheShape(
-                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages,
-                format: .int8)
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: pages)
         )
         var batch = Batch()
         batch.append(ids, position: 0, pages: (0..<Int32(pages)).map { $0 })

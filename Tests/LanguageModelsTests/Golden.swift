@@ -73,7 +73,7 @@ struct Difference {
 }
 
 extension Decoder {
-    func makeTestCache(_ format: CacheFormat = .f16) throws -> any KeyValueCache {
+    func makeTestCache(_ format: CacheFormat = .bf16) throws -> any KeyValueCache {
         try device.makeCache(
             CacheShape(
                 layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 16,
@@ -81,7 +81,7 @@ extension Decoder {
     }
 
     /// Scores of all tokens of `ids`, fed in pieces of the given sizes.
-    func scores(of ids: [Int32], chunks: [Int], cache format: CacheFormat = .f16) throws -> [Float] {
+    func scores(of ids: [Int32], chunks: [Int], cache format: CacheFormat = .bf16) throws -> [Float] {
         let cache = try makeTestCache(format)
         var position = 0
         return chunks.flatMap { count in

@@ -92,11 +92,11 @@ typedef struct {
 
 /// How keys and values are kept.
 typedef enum {
-    HK_CACHE_F16,
-    HK_CACHE_INT8, ///< keys with a scale per 32 columns, values with one; head_dim a multiple of 32, at most HK_MAX_HEAD_DIM
+    HK_CACHE_BF16, ///< head_dim a multiple of 16, at most HK_MAX_HEAD_DIM
+    HK_CACHE_INT8, ///< keys with a scale per 32 columns, values with one; head_dim a multiple of 32
 } hk_cache_format;
-/// Width of the largest head that HK_CACHE_INT8 takes.
-#define HK_MAX_HEAD_DIM 256
+/// Width of the largest head.
+#define HK_MAX_HEAD_DIM 512
 
 /// Bytes of one page of one head, keys and values.
 static inline size_t hk_cache_page_bytes(hk_cache_format format, size_t head_dim) {

@@ -7,7 +7,7 @@ public struct EngineOptions: Sendable {
     /// Tokens that the key-value cache holds for all sequences together.
     public var cacheTokens: Int
     /// How that cache keeps them.
-    public var cacheFormat = CacheFormat.f16
+    public var cacheFormat = CacheFormat.bf16
     /// Sequences that run side by side.
     public var parallel = 16
     /// Requests that may wait; further ones are refused.

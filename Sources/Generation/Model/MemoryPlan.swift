@@ -27,22 +27,20 @@ public struct MemoryPlan: Sendable {
     /// Plans `checkpoint` for `available` bytes.
     /// - Parameters:
     ///   - context: tokens of a sequence, if somebody asked; else what the model permits, ``usualContext`` at most.
-    ///   - cacheFormat: how keys and values are kept, if somebody asked; else 8 bits where most weights have no more, since
-    ///     their products round activations to 8 bits anyway.
+    ///   - cacheFormat: how keys and values are kept.
     ///   - parallel: sequences that shall run side by side; the cache is made for fewer if memory is short.
     /// - Throws: ``MemoryError`` with all figures if not even one sequence fits.
     public init(
         _ checkpoint: Checkpoint, on device: any Device, context: Int?, parallel: Int, available: Int,
-        cacheFormat: CacheFormat? = nil
+        cacheFormat: CacheFormat = .bf16
     ) throws(MemoryError) {
         let config = checkpoint.config
         let tensors = checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0) }
         weightBytes = tensors.reduce(0) { $0 + Self.packedBytes($1, on: device) }
-        let isQuantised = tensors.reduce(0) { $0 + ($1.format.isFloat ? -1 : 1) * $1.elementCount } > 0
-        self.cacheFormat = cacheFormat ?? (isQuantised ? .int8 : .f16)
+        self.cacheFormat = cacheFormat
         cacheBytesPerToken = CacheShape(
             layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 1,
-            format: self.cacheFormat
+            format: cacheFormat
         ).bytesPerToken
         self.parallel = parallel
         let asked = context ?? min(config.maxPositionEmbeddings, Self.usualContext)

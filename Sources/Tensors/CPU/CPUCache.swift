@@ -10,8 +10,11 @@ import CKernels
 
     init(_ shape: CacheShape) throws(TensorError) {
         self.shape = shape
-        let fits = shape.headDim % Int(HK_BLOCK) == 0 && shape.headDim <= Int(HK_MAX_HEAD_DIM)
-        format = shape.format == .int8 && fits ? HK_CACHE_INT8 : HK_CACHE_F16
+        let largest = Int(HK_MAX_HEAD_DIM)
+        guard shape.headDim > 0, shape.headDim % 16 == 0, shape.headDim <= largest else {
+            throw .unusableHeads(width: shape.headDim, largest: largest)
+        }
+        format = shape.format == .int8 && shape.headDim % Int(HK_BLOCK) == 0 ? HK_CACHE_INT8 : HK_CACHE_BF16
         let headBytes = hk_cache_page_bytes(format, shape.headDim)
         let (layerBytes, overflow) = (headBytes * shape.kvHeads).multipliedReportingOverflow(by: shape.pages)
         let (bytes, overflow2) = layerBytes.multipliedReportingOverflow(by: shape.layers)

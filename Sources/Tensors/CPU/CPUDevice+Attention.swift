@@ -6,7 +6,7 @@ extension CPUDevice {
         cache: any KeyValueCache, layer: Int
     ) -> Tensor {
         guard let cache = cache as? CPUCache else { preconditionFailure("the cache belongs to another device") }
-        precondition(heads.headDim % 16 == 0, "a head must be a multiple of 16 wide")
+        precondition(heads.headDim == cache.shape.headDim, "the cache was made for other heads")
         store(
             query: query, key: key, value: value, heads: heads, batch: batch, rotary: rotary, cache: cache, layer: layer
         )
