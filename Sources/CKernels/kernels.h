@@ -46,11 +46,16 @@ static inline float hk_half_to_float(uint16_t half) {
     return bits.f;
 }
 
-/// Rounds to nearest, ties to even; not a number stays one.
+/// Rounds what is no NaN to nearest, ties to even.
+static inline uint16_t hk_finite_to_bfloat(float value) {
+    union { float f; uint32_t u; } bits = {.f = value};
+    return (uint16_t)((bits.u + 0x7FFFu + (bits.u >> 16 & 1u)) >> 16);
+}
+
+/// The same; not a number stays one.
 static inline uint16_t hk_float_to_bfloat(float value) {
     union { float f; uint32_t u; } bits = {.f = value};
-    if ((bits.u & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits.u >> 16 | 0x40u);
-    return (uint16_t)((bits.u + 0x7FFFu + (bits.u >> 16 & 1u)) >> 16);
+    return (bits.u & 0x7FFFFFFFu) > 0x7F800000u ? (uint16_t)(bits.u >> 16 | 0x40u) : hk_finite_to_bfloat(value);
 }
 
 #endif

@@ -15,8 +15,8 @@ public actor ModelHost {
         public var parallel = 16
         /// Memory that models may take; none: what the system says is available.
         public var memoryBytes: Int?
-        /// How keys and values are kept.
-        public var cacheFormat = CacheFormat.bf16
+        /// How keys and values are kept; none: as suits the weights.
+        public var cacheFormat: CacheFormat?
 
         /// The usual ones.
         public init() {}

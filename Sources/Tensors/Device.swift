@@ -127,8 +127,13 @@ public struct CacheShape: Sendable {
 
     /// Bytes per token over all layers, keys and values.
     public var bytesPerToken: Int {
-        // 8 bits have a scale per 32 columns of a key and one per value, of 4 bytes each.
-        let headBytes = format == .int8 ? 2 * headDim + headDim / 8 + 4 : 4 * headDim
+        let headBytes =
+            switch format {
+            case .bf16: 4 * headDim
+            case .f32: 8 * headDim
+            // A scale per 32 columns of a key and one per value, of 4 bytes each.
+            case .int8: 2 * headDim + headDim / 8 + 4
+            }
         return layers * kvHeads * headBytes
     }
 }
@@ -137,6 +142,8 @@ public struct CacheShape: Sendable {
 public enum CacheFormat: String, Sendable, CaseIterable {
     /// 16 bits: bfloat16.
     case bf16
+    /// 32 bits, as exact as f32 weights.
+    case f32
     /// 8 bits with scales: half the memory, a little less exact. For heads whose width is a multiple of 32; others are kept
     /// as ``bf16``.
     case int8

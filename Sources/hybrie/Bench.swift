@@ -19,7 +19,10 @@ struct Bench: AsyncParsableCommand {
     @Option(
         name: [.customShort("m"), .long],
         help: ArgumentHelp("A file, a folder or a name in the store.", valueName: "MODEL"))
-    var model: String
+    var model: String?
+    @Flag(
+        name: .customLong("machine"), help: "Measure the machine instead: what its memory and its units can do at best.")
+    var measuresMachine = false
     @Option(name: [.customShort("p"), .customLong("n-prompt")], help: "Prompt tokens; several by comma, 0 for none.")
     var prompts = "512"
     @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate; several by comma, 0 for none.")
@@ -54,6 +57,8 @@ struct Bench: AsyncParsableCommand {
                 + Self.numbers(generations, "-n").filter { $0 > 0 }.map { Test(prompt: 0, generated: $0, depth: depth) }
         }
         let wiring = try Wiring(Configuration(flags: machine), logLevel: .warning)
+        if measuresMachine { return try measureMachine(wiring.device) }
+        guard let model else { throw ValidationError("name a model with -m, or give --machine") }
         let (id, path) = try wiring.locate(model)
         let checkpoint = try Checkpoint(path: path)
         let longest = tests.map { $0.depth + $0.tokens }.max() ?? 1
@@ -74,6 +79,22 @@ struct Bench: AsyncParsableCommand {
             }
         case .json:
             print(JSONValue.array(results.map { json($0.0, $0.1, checkpoint, path, wiring.device, plan.cacheFormat) }).serialized)
+        }
+    }
+
+    private func measureMachine(_ device: CPUDevice) throws {
+        let read = try MachineLimits.readRate(on: device), operations = MachineLimits.operationRate(on: device)
+        switch output {
+        case .md:
+            print("| device | threads | read GB/s | int8 TOP/s |\n| --- | ---: | ---: | ---: |")
+            let figures = String(format: "%.1f | %.2f", read * 1e-9, operations * 1e-12)
+            print("| \(device.instructionSet) | \(device.threads) | \(figures) |")
+        case .json:
+            let limits: JSONValue = [
+                "cpu_info": .string(device.instructionSet), "n_threads": .integer(device.threads),
+                "read_bytes_per_second": .number(read), "int8_operations_per_second": .number(operations),
+            ]
+            print(limits.serialized)
         }
     }
 

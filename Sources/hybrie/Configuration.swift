@@ -19,7 +19,7 @@ struct MachineFlags: ParsableArguments {
     var context: Int?
 
     @Option(
-        name: .long, help: "How keys and values of past tokens are kept: bf16, or int8 in half the memory.",
+        name: .long, help: "How keys and values of past tokens are kept: bf16, f32, or int8 in half the memory.",
         transform: { try Configuration.cacheFormat($0, "--cache-type") })
     var cacheType: CacheFormat?
 }
@@ -34,7 +34,7 @@ struct Configuration {
     let context: Int?
     let parallel: Int
     let memoryBytes: Int?
-    let cacheFormat: CacheFormat
+    let cacheFormat: CacheFormat?
     let instructionSet: String?
     let models: [String]
     let policy: InferencePolicy
@@ -72,7 +72,7 @@ struct Configuration {
         memoryBytes = try number(nil, "HYBRIE_MEMORY_MIB", "memory_mib", in: 64...(1 << 30)).map { $0 << 20 }
         cacheFormat =
             try flags.cacheType ?? environment["HYBRIE_CACHE_TYPE"].map { try Self.cacheFormat($0, "HYBRIE_CACHE_TYPE") }
-            ?? file.string("cache_type").map { try Self.cacheFormat($0, "'cache_type' in \(file.name)") } ?? .bf16
+            ?? file.string("cache_type").map { try Self.cacheFormat($0, "'cache_type' in \(file.name)") }
         instructionSet = environment["HYBRIE_ISA"]
         models =
             try environment["HYBRIE_MODELS"]?.split(separator: ",").map(String.init) ?? file.strings("models") ?? []

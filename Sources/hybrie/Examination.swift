@@ -60,7 +60,7 @@ struct Examination {
                 : .good("memory", text, figures))
         // Larger than any cache, but never so much that measuring hurts.
         let bytes = min(1 << 30, AvailableMemory.bytes / 4)
-        guard let device, bytes >= 64 << 20, let rate = try? MemoryBandwidth.measure(on: device, bytes: bytes) else {
+        guard let device, bytes >= 64 << 20, let rate = try? MachineLimits.readRate(on: device, bytes: bytes) else {
             report.add(.advice("bandwidth", "not measured", advice: "free some memory and ask again"))
             return
         }

@@ -126,6 +126,7 @@ int main(int argc, char **argv) {
     }
     products(kernels, oracle);
     attention(kernels, oracle, HK_CACHE_BF16);
+    attention(kernels, oracle, HK_CACHE_F32);
     attention(kernels, oracle, HK_CACHE_INT8);
     printf("%s against %s: %s\n", kernels->name, oracle->name, failures ? "they differ" : "they agree");
     return failures ? 1 : 0;

@@ -93,6 +93,7 @@ typedef struct {
 /// How keys and values are kept.
 typedef enum {
     HK_CACHE_BF16, ///< head_dim a multiple of 16, at most HK_MAX_HEAD_DIM
+    HK_CACHE_F32,  ///< likewise
     HK_CACHE_INT8, ///< keys with a scale per 32 columns, values with one; head_dim a multiple of 32
 } hk_cache_format;
 /// Width of the largest head.
@@ -100,7 +101,7 @@ typedef enum {
 
 /// Bytes of one page of one head, keys and values.
 static inline size_t hk_cache_page_bytes(hk_cache_format format, size_t head_dim) {
-    return format == HK_CACHE_INT8 ? 34 * head_dim + 64 : 64 * head_dim;
+    return format == HK_CACHE_INT8 ? 34 * head_dim + 64 : (format == HK_CACHE_F32 ? 128 : 64) * head_dim;
 }
 
 /// Where a token's keys and values go, and how its queries are turned.
@@ -133,6 +134,9 @@ typedef struct {
     float *scratch;                       ///< HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + head_dim) floats
 } hk_attention_job;
 
+/// Products of one round of `multiply`: 12 sums of 64 products each.
+#define HK_PEAK_PRODUCTS (12 * 64)
+
 /// The functions of one instruction set.
 typedef struct {
     const char *name;
@@ -149,6 +153,8 @@ typedef struct {
     void (*store)(const hk_store_job *job, size_t begin, size_t end);
     /// Attention of one job.
     void (*attention)(const hk_attention_job *job);
+    /// Does HK_PEAK_PRODUCTS 8-bit products `rounds` times with nothing to wait for; for measuring what the units can do.
+    int32_t (*multiply)(const uint8_t codes[64], int32_t word, size_t rounds);
 } hk_kernels;
 
 /// The best instruction set of this machine, or the one named ("portable", "avx2", "avx512", "neon") if it can run here, else NULL.

@@ -27,20 +27,20 @@ public struct MemoryPlan: Sendable {
     /// Plans `checkpoint` for `available` bytes.
     /// - Parameters:
     ///   - context: tokens of a sequence, if somebody asked; else what the model permits, ``usualContext`` at most.
-    ///   - cacheFormat: how keys and values are kept.
+    ///   - cacheFormat: how keys and values are kept, if somebody asked; else in 16 bits, or in 32 if the weights are.
     ///   - parallel: sequences that shall run side by side; the cache is made for fewer if memory is short.
     /// - Throws: ``MemoryError`` with all figures if not even one sequence fits.
     public init(
         _ checkpoint: Checkpoint, on device: any Device, context: Int?, parallel: Int, available: Int,
-        cacheFormat: CacheFormat = .bf16
+        cacheFormat: CacheFormat? = nil
     ) throws(MemoryError) {
         let config = checkpoint.config
         let tensors = checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0) }
         weightBytes = tensors.reduce(0) { $0 + Self.packedBytes($1, on: device) }
-        self.cacheFormat = cacheFormat
+        self.cacheFormat = cacheFormat ?? (tensors.allSatisfy { $0.format == .f32 } ? .f32 : .bf16)
         cacheBytesPerToken = CacheShape(
             layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 1,
-            format: cacheFormat
+            format: self.cacheFormat
         ).bytesPerToken
         self.parallel = parallel
         let asked = context ?? min(config.maxPositionEmbeddings, Self.usualContext)

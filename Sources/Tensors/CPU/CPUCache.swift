@@ -14,7 +14,12 @@ import CKernels
         guard shape.headDim > 0, shape.headDim % 16 == 0, shape.headDim <= largest else {
             throw .unusableHeads(width: shape.headDim, largest: largest)
         }
-        format = shape.format == .int8 && shape.headDim % Int(HK_BLOCK) == 0 ? HK_CACHE_INT8 : HK_CACHE_BF16
+        format =
+            switch shape.format {
+            case .bf16: HK_CACHE_BF16
+            case .f32: HK_CACHE_F32
+            case .int8: shape.headDim % Int(HK_BLOCK) == 0 ? HK_CACHE_INT8 : HK_CACHE_BF16
+            }
         let headBytes = hk_cache_page_bytes(format, shape.headDim)
         let (layerBytes, overflow) = (headBytes * shape.kvHeads).multipliedReportingOverflow(by: shape.pages)
         let (bytes, overflow2) = layerBytes.multipliedReportingOverflow(by: shape.layers)

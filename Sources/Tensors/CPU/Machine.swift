@@ -14,26 +14,43 @@ public enum UsableCores {
     }
 }
 
-/// What the memory delivers, measured.
-public enum MemoryBandwidth {
+/// What the machine can do at best, measured: the limits that speeds are held against.
+public enum MachineLimits {
     /// Bytes per second that `device`'s threads read together from memory far larger than any cache.
     /// - Throws: ``TensorError/outOfMemory(bytes:)``.
-    public static func measure(on device: CPUDevice, bytes: Int = 1 << 30) throws(TensorError) -> Double {
+    public static func readRate(on device: CPUDevice, bytes: Int = 1 << 30) throws(TensorError) -> Double {
         let memory = try PackedMemory(bytes: bytes)
         unsafe memory.base.initializeMemory(as: UInt8.self, repeating: 1, count: bytes)
-        let part = bytes / (device.threads * 16) / 64 * 64
-        var best = Duration.seconds(3600)
-        for _ in 0..<3 {
-            let start = ContinuousClock.now
-            let pieces = device.threads * 16
+        let pieces = device.threads * 16
+        let part = bytes / pieces / 64 * 64
+        let seconds = shortest {
             device.team.share(pieces, piece: 1) { range, _ in
                 for piece in range {
                     _ = unsafe hk_read((memory.base + piece * part).assumingMemoryBound(to: UInt8.self), part)
                 }
             }
-            best = min(best, start.duration(to: .now))
         }
-        let seconds = Double(best.components.seconds) + Double(best.components.attoseconds) * 1e-18
-        return Double(part * device.threads * 16) / max(seconds, 1e-9)
+        return Double(part * pieces) / seconds
+    }
+
+    /// 8-bit operations (a product and a sum are two) per second that `device`'s threads do together.
+    public static func operationRate(on device: CPUDevice) -> Double {
+        let rounds = 1 << 20, pieces = device.threads * 8
+        let codes = [UInt8](repeating: 3, count: 64)
+        let seconds = shortest {
+            device.team.share(pieces, piece: 1) { range, _ in
+                for _ in range { _ = unsafe device.kernels.pointee.multiply(codes, 0x0503_0205, rounds) }
+            }
+        }
+        return 2 * Double(HK_PEAK_PRODUCTS) * Double(rounds * pieces) / seconds
+    }
+
+    private static func shortest(of runs: Int = 3, _ body: () -> Void) -> Double {
+        (0..<runs).map { _ in
+            let start = ContinuousClock.now
+            body()
+            let time = start.duration(to: .now).components
+            return max(1e-9, Double(time.seconds) + Double(time.attoseconds) * 1e-18)
+        }.min() ?? .infinity
     }
 }
