@@ -91,16 +91,17 @@ static void attention(const hk_kernels *kernels, const hk_kernels *oracle, hk_ca
     for (int i = 0; i < TOKENS; i++) { page[i] = pages[i / 16]; slot[i] = i % 16; }
     for (int side = 0; side < 2; side++) {
         const hk_kernels *with = side ? oracle : kernels;
-        uint8_t *cache = memory(PAGES * KV * hk_cache_page_bytes(format, DIM));
+        hk_cache_layer cache = {format, KV, DIM, PAGES, NULL};
+        cache.base = memory(PAGES * KV * (hk_key_page_bytes(format, DIM) + hk_value_page_bytes(format, DIM)));
         float *turned = memory(sizeof k);
         memcpy(turned, k, sizeof k);
         hk_store_job store = {
-            .heads = HEADS, .kv_heads = KV, .head_dim = DIM, .q_norm = norm, .k_norm = norm, .epsilon = 1e-6f,
-            .cosine = angle[0], .sine = angle[1], .q = q[side], .k = turned, .v = v, .format = format, .cache = cache,
+            .heads = HEADS, .q_norm = norm, .k_norm = norm, .epsilon = 1e-6f,
+            .cosine = angle[0], .sine = angle[1], .q = q[side], .k = turned, .v = v, .cache = cache,
             .page = page, .slot = slot};
         with->store(&store, 0, TOKENS);
         hk_attention_job job = {
-            .head_dim = DIM, .kv_heads = KV, .kv_head = 1, .query_rows = 2, .format = format, .cache = cache, .pages = pages,
+            .kv_head = 1, .query_rows = 2, .cache = cache, .pages = pages,
             .scale = 0.125f, .scratch = scratch};
         for (int r = 0; r < 2; r++) {
             job.q[r] = q[side] + ((TOKENS - 1) * HEADS + 2 + r) * DIM;
@@ -108,7 +109,7 @@ static void attention(const hk_kernels *kernels, const hk_kernels *oracle, hk_ca
             job.keys_seen[r] = TOKENS - 600 * r;
         }
         with->attention(&job);
-        free(cache);
+        free(cache.base);
         free(turned);
     }
     compare("rotated queries", 0, q[0], q[1], TOKENS * HEADS * DIM);

@@ -99,14 +99,36 @@ typedef enum {
 /// Width of the largest head.
 #define HK_MAX_HEAD_DIM 512
 
-/// Bytes of one page of one head, keys and values.
-static inline size_t hk_cache_page_bytes(hk_cache_format format, size_t head_dim) {
-    return format == HK_CACHE_INT8 ? 34 * head_dim + 64 : (format == HK_CACHE_F32 ? 128 : 64) * head_dim;
+/// Bytes of one page of one head's keys.
+static inline size_t hk_key_page_bytes(hk_cache_format format, size_t head_dim) {
+    return (format == HK_CACHE_INT8 ? 18 : format == HK_CACHE_F32 ? 64 : 32) * head_dim;
+}
+/// Bytes of one page of one head's values.
+static inline size_t hk_value_page_bytes(hk_cache_format format, size_t head_dim) {
+    return format == HK_CACHE_INT8 ? 16 * head_dim + 64 : hk_key_page_bytes(format, head_dim);
+}
+
+/// The keys and values of one layer: keys [kv_heads][pages], then values [kv_heads][pages], a page of one head each. What a
+/// head has of a sequence is mostly one stretch, which memory delivers best.
+typedef struct {
+    hk_cache_format format;
+    size_t kv_heads, head_dim, pages;
+    uint8_t *base;
+} hk_cache_layer;
+
+/// Where page `page` of a head's keys begins.
+static inline uint8_t *hk_key_page(hk_cache_layer cache, size_t head, size_t page) {
+    return cache.base + (head * cache.pages + page) * hk_key_page_bytes(cache.format, cache.head_dim);
+}
+/// Where page `page` of a head's values begins.
+static inline uint8_t *hk_value_page(hk_cache_layer cache, size_t head, size_t page) {
+    return cache.base + cache.kv_heads * cache.pages * hk_key_page_bytes(cache.format, cache.head_dim)
+        + (head * cache.pages + page) * hk_value_page_bytes(cache.format, cache.head_dim);
 }
 
 /// Where a token's keys and values go, and how its queries are turned.
 typedef struct {
-    size_t heads, kv_heads, head_dim;
+    size_t heads;
     const float *q_norm, *k_norm;   ///< [head_dim] or NULL: RMS norm of each head before rotation
     float epsilon;
     bool interleaved;               ///< rotate (0,1),(2,3).. instead of (0,d/2),(1,d/2+1)..
@@ -114,21 +136,19 @@ typedef struct {
     float *q;                       ///< [tokens][heads * head_dim], rotated in place
     float *k;                       ///< [tokens][kv_heads * head_dim], scratch
     const float *v;                 ///< [tokens][kv_heads * head_dim]
-    hk_cache_format format;
-    uint8_t *cache;                 ///< [pages][kv_heads] pages of a head each
+    hk_cache_layer cache;
     const int32_t *page;            ///< [tokens]: page of the token
     const int32_t *slot;            ///< [tokens]: place in that page
 } hk_store_job;
 
 /// Attention of a few query rows that read the same keys: tokens of one sequence, heads of one group.
 typedef struct {
-    size_t head_dim, kv_heads, kv_head;
+    size_t kv_head;
     int query_rows;                       ///< 1...HK_MAX_QUERY_ROWS
     const float *q[HK_MAX_QUERY_ROWS];    ///< [head_dim] each
     float *out[HK_MAX_QUERY_ROWS];        ///< [head_dim] each
     int32_t keys_seen[HK_MAX_QUERY_ROWS]; ///< keys 0..<n that the row may see, at least 1
-    hk_cache_format format;
-    uint8_t *cache;
+    hk_cache_layer cache;
     const int32_t *pages;                 ///< page table of the sequence
     float scale;
     float *scratch;                       ///< HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + head_dim) floats

@@ -1,10 +1,9 @@
 import CKernels
 
-/// Keys and values of all layers: per layer and page one stretch for each head, as CKernels.h lays it out. Pages that were
-/// never written take no memory.
+/// Keys and values of all layers, each as CKernels.h lays it out. Pages that were never written take no memory.
 @safe final class CPUCache: KeyValueCache {
     let shape: CacheShape
-    let format: hk_cache_format
+    private let format: hk_cache_format
     private let layerBytes: Int
     private let memory: PackedMemory
 
@@ -20,7 +19,8 @@ import CKernels
             case .f32: HK_CACHE_F32
             case .int8: shape.headDim % Int(HK_BLOCK) == 0 ? HK_CACHE_INT8 : HK_CACHE_BF16
             }
-        let headBytes = hk_cache_page_bytes(format, shape.headDim)
+        let headBytes =
+            hk_key_page_bytes(format, shape.headDim) + hk_value_page_bytes(format, shape.headDim)
         let (layerBytes, overflow) = (headBytes * shape.kvHeads).multipliedReportingOverflow(by: shape.pages)
         let (bytes, overflow2) = layerBytes.multipliedReportingOverflow(by: shape.layers)
         guard !overflow, !overflow2 else { throw .outOfMemory(bytes: .max) }
@@ -28,8 +28,10 @@ import CKernels
         memory = try PackedMemory(bytes: bytes)
     }
 
-    /// The pages of a layer.
-    func pages(layer: Int) -> UnsafeMutablePointer<UInt8> {
-        unsafe (memory.base + layer * layerBytes).assumingMemoryBound(to: UInt8.self)
+    /// The keys and values of a layer.
+    func layer(_ index: Int) -> hk_cache_layer {
+        unsafe hk_cache_layer(
+            format: format, kv_heads: shape.kvHeads, head_dim: shape.headDim, pages: shape.pages,
+            base: (memory.base + index * layerBytes).assumingMemoryBound(to: UInt8.self))
     }
 }

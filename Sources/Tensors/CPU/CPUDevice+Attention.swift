@@ -29,13 +29,13 @@ extension CPUDevice {
         unsafe pages.withUnsafeBufferPointer { pages in
             unsafe slots.withUnsafeBufferPointer { slots in
                 let job = unsafe hk_store_job(
-                    heads: heads.heads, kv_heads: heads.kvHeads, head_dim: heads.headDim,
+                    heads: heads.heads,
                     q_norm: UnsafePointer(heads.queryNorm?.storage.base),
                     k_norm: UnsafePointer(heads.keyNorm?.storage.base),
                     epsilon: heads.epsilon, interleaved: rotary.isInterleaved,
                     cosine: UnsafePointer(rotary.cosine.storage.base), sine: UnsafePointer(rotary.sine.storage.base),
                     q: query.storage.base, k: key.storage.base, v: UnsafePointer(value.storage.base),
-                    format: cache.format, cache: cache.pages(layer: layer), page: pages.baseAddress,
+                    cache: cache.layer(layer), page: pages.baseAddress,
                     slot: slots.baseAddress)
                 team.share(batch.tokens.count, piece: Self.rowPiece) { range, _ in
                     unsafe withUnsafePointer(to: job) {
@@ -87,11 +87,8 @@ extension CPUDevice {
         layer: Int, scratch: UnsafeMutablePointer<Float>
     ) {
         var job = unsafe hk_attention_job()
-        unsafe job.head_dim = heads.headDim
-        unsafe job.kv_heads = heads.kvHeads
         unsafe job.kv_head = task.kvHead
-        unsafe job.format = cache.format
-        unsafe job.cache = unsafe cache.pages(layer: layer)
+        unsafe job.cache = unsafe cache.layer(layer)
         unsafe job.scale = 1 / Float(heads.headDim).squareRoot()
         unsafe job.scratch = unsafe scratch
         var row = 0
