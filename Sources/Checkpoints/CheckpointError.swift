@@ -38,6 +38,7 @@ public struct CheckpointError: Error, Equatable, Sendable {
 }
 
 extension CheckpointError: CustomStringConvertible {
+    /// What was wrong, where, and what to do.
     public var description: String {
         let place = place.isEmpty ? "" : ", \(place)"
         let found = found.isEmpty ? "" : ", found \(found)"

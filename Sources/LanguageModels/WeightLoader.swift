@@ -47,6 +47,8 @@ final class WeightLoader {
 }
 
 extension CheckpointTensor: StoredMatrix {
+    /// Output width.
     public var rows: Int { shape.first ?? 0 }
+    /// Input width.
     public var columns: Int { shape.dropFirst().reduce(1, *) }
 }

@@ -47,6 +47,7 @@ public enum HubError: Error, CustomStringConvertible, Sendable, Equatable {
     /// The repository has no model that can be taken as a whole.
     case nothingToTake(repository: String, ggufFiles: [String])
 
+    /// What was wrong, where, and what to do.
     public var description: String {
         switch self {
         case .badReference(let text):

@@ -17,6 +17,7 @@ public enum StoreError: Error, CustomStringConvertible, Sendable, Equatable {
     /// An operation that the system refused, why, and what helps.
     case failed(operation: String, name: String, reason: String)
 
+    /// What was wrong, where, and what to do.
     public var description: String {
         switch self {
         case .badName(let name, let reason): "the model name '\(name)' \(reason); choose another with --name"

@@ -78,12 +78,14 @@ public struct UTF8Key: Hashable, Sendable {
     /// A key of `text`.
     public init(_ text: String) { self.text = text }
 
+    /// Whether both have the same bytes.
     public static func == (left: UTF8Key, right: UTF8Key) -> Bool {
         // On the bytes themselves: a vocabulary is compared hundreds of thousands of times.
         var (left, right) = (left.text, right.text)
         return left.withUTF8 { left in right.withUTF8 { right in unsafe left.elementsEqual(right) } }
     }
 
+    /// Feeds what equality compares.
     public func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
@@ -91,5 +93,6 @@ public struct UTF8Key: Hashable, Sendable {
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
+    /// A value as it is written in the source.
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 }

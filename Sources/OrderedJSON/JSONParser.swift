@@ -30,6 +30,7 @@ public struct JSONError: Error, CustomStringConvertible, Equatable, Sendable {
     /// Where it was noticed, in bytes from the start.
     public let byteOffset: Int
 
+    /// What was wrong, where, and what to do.
     public var description: String { "invalid JSON at byte \(byteOffset): \(reason)" }
 }
 

@@ -86,11 +86,18 @@ extension JSONValue: Equatable {
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
+    /// A value as it is written in the source.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// A value as it is written in the source.
     public init(integerLiteral value: Int) { self = .integer(value) }
+    /// A value as it is written in the source.
     public init(floatLiteral value: Double) { self = .number(value) }
+    /// A value as it is written in the source.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// A value as it is written in the source.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// A value as it is written in the source.
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(JSONObject(elements)) }
+    /// A value as it is written in the source.
     public init(nilLiteral: ()) { self = .null }
 }

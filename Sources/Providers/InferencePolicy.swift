@@ -87,6 +87,7 @@ public enum PolicyError: Error, CustomStringConvertible, Sendable, Equatable {
     /// Something that a rule doesn't permit.
     case refused(String, rule: String)
 
+    /// What was wrong, where, and what to do.
     public var description: String {
         switch self {
         case .unknownProvider(let name):

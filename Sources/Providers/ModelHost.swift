@@ -280,6 +280,7 @@ public enum ModelHostError: Error, CustomStringConvertible, Sendable {
     /// It couldn't be loaded.
     case failed(String, String)
 
+    /// What was wrong, where, and what to do.
     public var description: String {
         switch self {
         case .noModels: "there is no model; pull or import one, or name a file when starting the server"

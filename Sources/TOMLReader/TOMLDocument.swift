@@ -18,6 +18,7 @@ public struct TOMLError: Error, CustomStringConvertible, Sendable, Equatable {
     /// What is wrong.
     public let reason: String
 
+    /// What was wrong, where, and what to do.
     public var description: String { "line \(line): \(reason)" }
 }
 

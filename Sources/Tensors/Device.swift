@@ -235,6 +235,7 @@ public enum TensorError: Error, CustomStringConvertible, Sendable {
     /// Attention heads of a width that the device has no layout for.
     case unusableHeads(width: Int, largest: Int)
 
+    /// What was wrong, where, and what to do.
     public var description: String {
         switch self {
         case .unusableMatrix(let name, let reason):

@@ -21,7 +21,8 @@ struct Bench: AsyncParsableCommand {
         help: ArgumentHelp("A file, a folder or a name in the store.", valueName: "MODEL"))
     var model: String?
     @Flag(
-        name: .customLong("machine"), help: "Measure the machine instead: what its memory and its units can do at best.")
+        name: .customLong("machine"), help: "Measure the machine instead: what its memory and its units can do at best."
+    )
     var measuresMachine = false
     @Option(name: [.customShort("p"), .customLong("n-prompt")], help: "Prompt tokens; several by comma, 0 for none.")
     var prompts = "512"
@@ -78,7 +79,9 @@ struct Bench: AsyncParsableCommand {
                         + "| \(String(format: "%.2f ± %.2f", rates.mean, rates.deviation)) |")
             }
         case .json:
-            print(JSONValue.array(results.map { json($0.0, $0.1, checkpoint, path, wiring.device, plan.cacheFormat) }).serialized)
+            print(
+                JSONValue.array(results.map { json($0.0, $0.1, checkpoint, path, wiring.device, plan.cacheFormat) })
+                    .serialized)
         }
     }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
-import Providers
 import OrderedJSON
+import Providers
 import TOMLReader
 import Tensors
 
@@ -71,7 +71,9 @@ struct Configuration {
         self.parallel = try number(parallel, "HYBRIE_PARALLEL", "parallel", in: 1...256) ?? 16
         memoryBytes = try number(nil, "HYBRIE_MEMORY_MIB", "memory_mib", in: 64...(1 << 30)).map { $0 << 20 }
         cacheFormat =
-            try flags.cacheType ?? environment["HYBRIE_CACHE_TYPE"].map { try Self.cacheFormat($0, "HYBRIE_CACHE_TYPE") }
+            try flags.cacheType ?? environment["HYBRIE_CACHE_TYPE"].map {
+                try Self.cacheFormat($0, "HYBRIE_CACHE_TYPE")
+            }
             ?? file.string("cache_type").map { try Self.cacheFormat($0, "'cache_type' in \(file.name)") }
         instructionSet = environment["HYBRIE_ISA"]
         models =

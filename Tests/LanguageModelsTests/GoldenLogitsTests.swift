@@ -68,7 +68,8 @@ import Testing
     }
 
     @Test(arguments: CacheFormat.allCases)
-    func `a prompt gives the same scores whole, in chunks, token by token, and beside others`(cache: CacheFormat) throws {
+    func `a prompt gives the same scores whole, in chunks, token by token, and beside others`(cache: CacheFormat) throws
+    {
         for model in Model.all where model.type == "Q4_0" {
             let device = try #require(CPUDevice(threads: 2))
             let decoder = try DecoderRegistry.load(Checkpoint(path: model.path), on: device)

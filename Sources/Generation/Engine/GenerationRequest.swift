@@ -110,6 +110,7 @@ public enum EngineError: Error, CustomStringConvertible, Sendable {
     /// The engine has stopped.
     case stopped
 
+    /// What was wrong, where, and what to do.
     public var description: String {
         switch self {
         case .queueFull(let waiting): "\(waiting) requests are waiting already; try again later"

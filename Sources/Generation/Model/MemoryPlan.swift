@@ -38,10 +38,11 @@ public struct MemoryPlan: Sendable {
         let tensors = checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0) }
         weightBytes = tensors.reduce(0) { $0 + Self.packedBytes($1, on: device) }
         self.cacheFormat = cacheFormat ?? (tensors.allSatisfy { $0.format == .f32 } ? .f32 : .bf16)
-        cacheBytesPerToken = CacheShape(
-            layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 1,
-            format: self.cacheFormat
-        ).bytesPerToken
+        cacheBytesPerToken =
+            CacheShape(
+                layers: config.numHiddenLayers, kvHeads: config.numKeyValueHeads, headDim: config.headDim, pages: 1,
+                format: self.cacheFormat
+            ).bytesPerToken
         self.parallel = parallel
         let asked = context ?? min(config.maxPositionEmbeddings, Self.usualContext)
         guard asked <= config.maxPositionEmbeddings else {
@@ -73,6 +74,7 @@ public enum MemoryError: Error, CustomStringConvertible, Sendable {
     /// The model wasn't made for so long a context.
     case contextBeyondModel(asked: Int, most: Int)
 
+    /// What was wrong, where, and what to do.
     public var description: String {
         switch self {
         case .modelTooLarge(let weights, let cache, let context, let available, let fitting):

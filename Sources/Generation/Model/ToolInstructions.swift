@@ -28,7 +28,9 @@ enum ToolInstructions {
     }
 
     private static func writtenOut(_ message: JSONValue) -> JSONValue {
-        guard var object = message.object, let calls = object["tool_calls"]?.array, !calls.isEmpty else { return message }
+        guard var object = message.object, let calls = object["tool_calls"]?.array, !calls.isEmpty else {
+            return message
+        }
         let texts = calls.map { call -> String in
             let function: JSONValue = [
                 "name": call["function"]?["name"] ?? "", "arguments": call["function"]?["arguments"] ?? [:],

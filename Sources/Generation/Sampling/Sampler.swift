@@ -95,7 +95,8 @@ struct Sampler: Sendable {
             if heaviest.count >= wanted || isAll {
                 return nucleus(of: Array(heaviest.prefix(wanted)), total: nil) ?? heaviest
             }
-            if parameters.topK == 0, let nucleus = nucleus(of: heaviest, total: candidates.reduce(0) { $0 + $1.weight }) {
+            if parameters.topK == 0, let nucleus = nucleus(of: heaviest, total: candidates.reduce(0) { $0 + $1.weight })
+            {
                 return nucleus
             }
             threshold /= 10

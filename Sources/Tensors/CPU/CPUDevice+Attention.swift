@@ -1,6 +1,7 @@
 import CKernels
 
 extension CPUDevice {
+    /// See ``Device/attention(query:key:value:heads:batch:rotary:cache:layer:)``.
     public func attention(
         query: Tensor, key: Tensor, value: Tensor, heads: AttentionHeads, batch: Batch, rotary: RotaryAngles,
         cache: any KeyValueCache, layer: Int

@@ -1,6 +1,7 @@
 import CKernels
 
 extension CPUDevice {
+    /// See ``Device/experts(_:mixture:addedTo:)``.
     public func experts(_ x: Tensor, mixture: ExpertMixture, addedTo residual: Tensor) -> Tensor {
         let (gate, up, down) = (own(mixture.gate), own(mixture.up), own(mixture.down))
         let order = ExpertOrder(logits: linear(x, [Projection(mixture.router)])[0], mixture: mixture)

@@ -1,6 +1,7 @@
 import CKernels
 
 extension CPUDevice {
+    /// See ``Device/linear(_:_:)``.
     public func linear(_ x: Tensor, _ projections: [Projection]) -> [Tensor] {
         // Weights of one kind share one packing.
         var inputs: [UInt32: Activations] = [:]
@@ -19,6 +20,7 @@ extension CPUDevice {
         return outputs
     }
 
+    /// See ``Device/linear(_:_:addedTo:)``.
     public func linear(_ x: Tensor, _ weight: any Weight, addedTo residual: Tensor) -> Tensor {
         let weight = own(weight)
         precondition(
@@ -31,6 +33,7 @@ extension CPUDevice {
         return output
     }
 
+    /// See ``Device/gatedLinear(_:gate:up:)``.
     public func gatedLinear(_ x: Tensor, gate: any Weight, up: any Weight) -> Tensor {
         let (gate, up) = (own(gate), own(up))
         guard gate.layout == up.layout else { return gatedApart(x, gate: gate, up: up) }

@@ -24,12 +24,14 @@ import Foundation
     public var instructionSet: String { unsafe String(cString: kernels.pointee.name) }
     /// Threads of the team.
     public var threads: Int { team.threads }
+    /// See ``Device/name``.
     public var name: String { "cpu (\(instructionSet), \(threads) threads)" }
 
     func makeTensor(_ shape: [Int]) -> Tensor {
         Tensor(shape: shape, storage: pool.storage(count: shape.reduce(1, *)))
     }
 
+    /// See ``Device/tensor(_:shape:)``.
     public func tensor(_ values: [Float], shape: [Int]) -> Tensor {
         let tensor = makeTensor(shape)
         precondition(tensor.count == values.count, "values must fill the shape")
@@ -39,6 +41,7 @@ import Foundation
         return tensor
     }
 
+    /// See ``Device/makeCache(_:)``.
     public func makeCache(_ shape: CacheShape) throws(TensorError) -> any KeyValueCache { try CPUCache(shape) }
 
     func own(_ weight: any Weight) -> CPUWeight {
@@ -46,6 +49,7 @@ import Foundation
         return weight
     }
 
+    /// See ``Device/embed(_:table:)``.
     public func embed(_ ids: [Int32], table: any Weight) -> Tensor {
         let table = own(table)
         let output = makeTensor([ids.count, table.columns])
@@ -58,6 +62,7 @@ import Foundation
         return output
     }
 
+    /// See ``Device/rows(_:_:)``.
     public func rows(_ x: Tensor, _ indices: [Int]) -> Tensor {
         let output = makeTensor([indices.count, x.width])
         for (row, index) in indices.enumerated() {
@@ -67,6 +72,7 @@ import Foundation
         return output
     }
 
+    /// See ``Device/rmsNorm(_:weight:epsilon:)``.
     public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
         precondition(weight.count == x.width, "the weight must be as wide as x")
         let output = makeTensor(x.shape)

@@ -55,8 +55,10 @@ extension BlockFormat {
 }
 
 extension CPUDevice {
+    /// See ``Device/keeps(_:)``.
     public func keeps(_ format: BlockFormat) -> Bool { format.layout != nil }
 
+    /// See ``Device/prepare(_:)``.
     public func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight {
         let shape = try commonShape(of: matrices)
         let layout = shape.format.layout ?? HK_Q8_0

@@ -7,10 +7,13 @@ public final class ReferenceDevice: Device {
     /// A device of its own.
     public init() {}
 
+    /// See ``Device/name``.
     public var name: String { "reference" }
 
+    /// See ``Device/keeps(_:)``.
     public func keeps(_ format: BlockFormat) -> Bool { format == .f32 }
 
+    /// See ``Device/tensor(_:shape:)``.
     public func tensor(_ values: [Float], shape: [Int]) -> Tensor {
         let storage = pool.storage(count: values.count)
         unsafe values.withUnsafeBufferPointer { source in
@@ -19,6 +22,7 @@ public final class ReferenceDevice: Device {
         return Tensor(shape: shape, storage: storage)
     }
 
+    /// See ``Device/prepare(_:)``.
     public func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight {
         let shape = try commonShape(of: matrices)
         return ReferenceWeight(
@@ -32,25 +36,30 @@ public final class ReferenceDevice: Device {
             })
     }
 
+    /// See ``Device/makeCache(_:)``.
     public func makeCache(_ shape: CacheShape) -> any KeyValueCache { ReferenceCache(shape) }
 
+    /// See ``Device/embed(_:table:)``.
     public func embed(_ ids: [Int32], table: any Weight) -> Tensor {
         let table = own(table)
         let values = ids.flatMap { table.matrices[0][Int($0) * table.columns..<(Int($0) + 1) * table.columns] }
         return tensor(values, shape: [ids.count, table.columns])
     }
 
+    /// See ``Device/rows(_:_:)``.
     public func rows(_ x: Tensor, _ indices: [Int]) -> Tensor {
         let values = x.floats
         return tensor(indices.flatMap { values[$0 * x.width..<($0 + 1) * x.width] }, shape: [indices.count, x.width])
     }
 
+    /// See ``Device/rmsNorm(_:weight:epsilon:)``.
     public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> Tensor {
         let scale = weight.floats
         let rows = rows(of: x).map { Self.rmsNorm($0, weight: scale, epsilon: epsilon) }
         return tensor(rows.flatMap { $0 }, shape: x.shape)
     }
 
+    /// See ``Device/linear(_:_:)``.
     public func linear(_ x: Tensor, _ projections: [Projection]) -> [Tensor] {
         let rows = rows(of: x)
         return projections.map { projection in
@@ -61,16 +70,19 @@ public final class ReferenceDevice: Device {
         }
     }
 
+    /// See ``Device/linear(_:_:addedTo:)``.
     public func linear(_ x: Tensor, _ weight: any Weight, addedTo residual: Tensor) -> Tensor {
         let product = linear(x, [Projection(weight)])[0].floats
         return tensor(zip(residual.floats, product).map { $0 + $1 }, shape: residual.shape)
     }
 
+    /// See ``Device/gatedLinear(_:gate:up:)``.
     public func gatedLinear(_ x: Tensor, gate: any Weight, up: any Weight) -> Tensor {
         let both = linear(x, [Projection(gate), Projection(up)]).map(\.floats)
         return tensor(zip(both[0], both[1]).map { Self.silu($0) * $1 }, shape: [x.rows, up.rows])
     }
 
+    /// See ``Device/experts(_:mixture:addedTo:)``.
     public func experts(_ x: Tensor, mixture: ExpertMixture, addedTo residual: Tensor) -> Tensor {
         let (router, gate, up, down) = (own(mixture.router), own(mixture.gate), own(mixture.up), own(mixture.down))
         var output = residual.floats
@@ -89,6 +101,7 @@ public final class ReferenceDevice: Device {
         return tensor(output, shape: residual.shape)
     }
 
+    /// See ``Device/attention(query:key:value:heads:batch:rotary:cache:layer:)``.
     public func attention(
         query: Tensor, key: Tensor, value: Tensor, heads: AttentionHeads, batch: Batch, rotary: RotaryAngles,
         cache: any KeyValueCache, layer: Int
