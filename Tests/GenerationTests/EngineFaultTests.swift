@@ -7,9 +7,10 @@ import Tokenizers
 
 /// What must not pass for a whole answer, and an engine that hangs.
 @Suite struct EngineFaultTests {
-    private static func engine(_ decoder: WatchedDecoder, queue: Int = 64) throws -> Engine {
+    private static func engine(_ decoder: WatchedDecoder, queue: Int = 64, parallel: Int = 16) throws -> Engine {
         var options = EngineOptions(contextTokens: 512, cacheTokens: 2048)
         options.queue = queue
+        options.parallel = parallel
         return try Engine(
             decoder: decoder, tokenizer: Tokenizer(Checkpoint(path: TestModel.qwen3Path)), endTokens: [],
             options: options)
@@ -77,6 +78,22 @@ import Tokenizers
         decoder.release()
         #expect(await EngineTests.collect(stream).reason == .length)
         #expect(try await eventually { engine.isAlive(within: .zero) })
+    }
+
+    @Test func `a queue is full at its limit also while a step runs that has taken requests from it`() async throws {
+        let decoder = try WatchedDecoder.qwen3(isHeld: true)
+        let engine = try Self.engine(decoder, queue: 4, parallel: 1)
+        var streams = [try engine.generate(EngineTests.request(0))]
+        #expect(try await eventually { decoder.batches.count == 1 })
+        for seed in 1...3 { streams.append(try engine.generate(EngineTests.request(seed))) }
+        decoder.step()
+        #expect(try await eventually { decoder.batches.count == 2 })
+        #expect(engine.statistics.waiting == 3)
+        streams.append(try engine.generate(EngineTests.request(4)))
+        #expect(throws: EngineError.self) { try engine.generate(EngineTests.request(5)) }
+        #expect(engine.statistics.waiting == 4)
+        engine.stop()
+        decoder.release()
     }
 
     @Test func `an engine that was stopped isn't alive`() async throws {

@@ -9,6 +9,8 @@ final class WatchedDecoder: Decoder {
     private struct State {
         var batches: [Batch] = []
         var isHeld = false
+        /// Batches that may pass although it is held.
+        var permits = 0
     }
     private let inner: any Decoder
     private let state = Mutex(State())
@@ -41,10 +43,27 @@ final class WatchedDecoder: Decoder {
         released.unlock()
     }
 
+    /// Lets one batch pass and holds the next.
+    func step() {
+        released.lock()
+        state.withLock { $0.permits += 1 }
+        released.broadcast()
+        released.unlock()
+    }
+
+    private func mayPass() -> Bool {
+        state.withLock { state in
+            guard state.isHeld else { return true }
+            guard state.permits > 0 else { return false }
+            state.permits -= 1
+            return true
+        }
+    }
+
     func hiddenStates(of batch: Batch, rows: [Int], cache: any KeyValueCache) -> Tensor {
         state.withLock { $0.batches.append(batch) }
         released.lock()
-        while state.withLock({ $0.isHeld }) { released.wait() }
+        while !mayPass() { released.wait() }
         released.unlock()
         return inner.hiddenStates(of: batch, rows: rows, cache: cache)
     }

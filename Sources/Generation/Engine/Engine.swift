@@ -153,23 +153,24 @@ final class Inbox: Sendable {
     }
 
     /// Takes all commands; `nil` once the inbox is closed. Called at every step, it is the thread's heartbeat too.
-    func take(publishing update: (inout EngineStatistics) -> Void) -> [EngineCommand]? {
+    func take() -> [EngineCommand]? {
         state.withLock { state in
             state.heartbeat = .now
             state.isIdle = false
-            update(&state.statistics)
             guard !state.isClosed else { return nil }
             defer { state.commands = [] }
+            // They wait until the thread says otherwise: the queue's bound holds at every moment.
+            state.statistics.waiting += state.commands.count
             return state.commands
         }
     }
 
+    /// Tells what the thread knows.
+    func publish(_ update: (inout EngineStatistics) -> Void) { state.withLock { update(&$0.statistics) } }
+
     /// Sleeps until the next ring, unless one came since `seen`.
-    func wait(since seen: Int, publishing update: (inout EngineStatistics) -> Void) {
-        state.withLock { state in
-            update(&state.statistics)
-            state.isIdle = state.commands.isEmpty && !state.isClosed
-        }
+    func wait(since seen: Int) {
+        state.withLock { $0.isIdle = $0.commands.isEmpty && !$0.isClosed }
         bell.lock()
         while rings.load(ordering: .relaxed) == seen { bell.wait() }
         bell.unlock()

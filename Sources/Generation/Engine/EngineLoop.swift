@@ -42,12 +42,13 @@ final class EngineLoop {
     func run() {
         while true {
             let rings = inbox.ringsSoFar
-            guard let commands = inbox.take(publishing: { [self] in publish(into: &$0) }) else { break }
+            guard let commands = inbox.take() else { break }
             for command in commands { waiting.append(ActiveSequence(command)) }
             dropAbandoned()
             admit()
+            inbox.publish { [self] in publish(into: &$0) }
             if running.isEmpty {
-                if waiting.isEmpty, commands.isEmpty { inbox.wait(since: rings) { [self] in publish(into: &$0) } }
+                if waiting.isEmpty, commands.isEmpty { inbox.wait(since: rings) }
                 continue
             }
             step()
