@@ -74,7 +74,7 @@ extension EndToEnd {
         func `R13 - a request that two readers could read differently is refused and the connection closed`(
             text: String
         ) throws {
-            let connection = try RawConnection(port: server.port, timeoutSeconds: 5)
+            let connection = try RawConnection(port: server.port, timeoutSeconds: 20)
             connection.send(text)
             // A second request behind it must never be answered.
             connection.send("GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
