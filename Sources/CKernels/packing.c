@@ -57,12 +57,12 @@ size_t hk_panel_bytes(hk_layout layout, size_t columns) {
 /// One block of 32 columns of one row, opened: codes, and the parts of scale and minimum that belong to the block.
 typedef struct {
     uint8_t code[32];
-    uint16_t half[2];  // of the block, or of its superblock
+    uint8_t half[4];   // scale and minimum, of the block or of its superblock
     uint8_t scale[2];  // 8-bit parts: scale and minimum, or the scales of the two halves
 } block_t;
 
 /// The 6-bit scale and minimum of sub-block `i` of Q4_K and Q5_K.
-static void scale_min(const uint8_t *packed, int i, uint8_t *scale, uint8_t *minimum) {
+static inline void scale_min(const uint8_t *packed, int i, uint8_t *scale, uint8_t *minimum) {
     if (i < 4) {
         *scale = packed[i] & 63;
         *minimum = packed[i + 4] & 63;
@@ -72,11 +72,13 @@ static void scale_min(const uint8_t *packed, int i, uint8_t *scale, uint8_t *min
     }
 }
 
-static void open_block(hk_layout layout, const uint8_t *row, size_t b, block_t *out) {
+/// Block `b` of a row. Parts that the layout doesn't have stay as they were.
+static inline __attribute__((always_inline)) void open_block(
+    hk_layout layout, const uint8_t *row, size_t b, block_t *out
+) {
     const uint8_t *s;
     uint32_t high = 0;
     int sub = (int)(b % 8);
-    memset(out, 0, sizeof *out);
     switch (layout) {
     case HK_Q8_0:
         s = row + b * 34;
@@ -91,35 +93,33 @@ static void open_block(hk_layout layout, const uint8_t *row, size_t b, block_t *
         s += head;
         if (fifth) { memcpy(&high, s, 4); s += 4; }
         for (int i = 0; i < 16; i++) {
-            out->code[i] = (uint8_t)((s[i] & 15) | ((high >> i & 1) << 4));
-            out->code[i + 16] = (uint8_t)((s[i] >> 4) | ((high >> (i + 16) & 1) << 4));
+            out->code[i] = s[i] & 15;
+            out->code[i + 16] = s[i] >> 4;
         }
+        if (fifth) for (int i = 0; i < 32; i++) out->code[i] |= (uint8_t)((high >> i & 1) << 4);
         return;
     }
     case HK_Q4_K: case HK_Q5_K: {
         s = row + b / 8 * (layout == HK_Q4_K ? 144 : 176);
         memcpy(out->half, s, 4);
         scale_min(s + 4, sub, &out->scale[0], &out->scale[1]);
-        const uint8_t *fifth = s + 16, *quads = layout == HK_Q4_K ? s + 16 : s + 48;
-        for (int i = 0; i < 32; i++) {
-            uint8_t byte = quads[sub / 2 * 32 + i];
-            out->code[i] = sub % 2 ? byte >> 4 : byte & 15;
-            if (layout == HK_Q5_K) out->code[i] |= (uint8_t)((fifth[i] >> sub & 1) << 4);
-        }
+        const uint8_t *fifth = s + 16, *quads = (layout == HK_Q4_K ? s + 16 : s + 48) + sub / 2 * 32;
+        int shift = sub % 2 * 4;
+        for (int i = 0; i < 32; i++) out->code[i] = quads[i] >> shift & 15;
+        if (layout == HK_Q5_K) for (int i = 0; i < 32; i++) out->code[i] |= (uint8_t)((fifth[i] >> sub & 1) << 4);
         return;
     }
-    case HK_Q6_K:
+    case HK_Q6_K: {
         s = row + b / 8 * 210;
         memcpy(out->half, s + 208, 2);
-        out->scale[0] = s[192 + 2 * sub];
-        out->scale[1] = s[192 + 2 * sub + 1];
-        for (int i = 0; i < 32; i++) {
-            // 128 columns share 64 bytes of low nibbles and 32 of high pairs: quarter q = columns 32q..
-            int half = sub / 4, quarter = sub % 4;
-            uint8_t low = s[half * 64 + (quarter % 2) * 32 + i], pair = s[128 + half * 32 + i] >> (2 * quarter) & 3;
-            out->code[i] = (uint8_t)((quarter < 2 ? low & 15 : low >> 4) | pair << 4);
-        }
+        memcpy(out->scale, s + 192 + 2 * sub, 2);
+        // 128 columns share 64 bytes of low nibbles and 32 of high pairs: quarter q = columns 32q..
+        int half = sub / 4, quarter = sub % 4, shift = quarter / 2 * 4;
+        const uint8_t *low = s + half * 64 + quarter % 2 * 32, *pairs = s + 128 + half * 32;
+        for (int i = 0; i < 32; i++)
+            out->code[i] = (uint8_t)((low[i] >> shift & 15) | (pairs[i] >> (2 * quarter) & 3) << 4);
         return;
+    }
     case HK_IQ4_XS: {
         s = row + b / 8 * 136;
         memcpy(out->half, s, 2);
@@ -142,47 +142,84 @@ static size_t float_place(hk_layout layout, size_t column, size_t row) {
 }
 
 static void pack_floats(hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], size_t columns, uint8_t *panel) {
-    size_t size = layout == HK_F32 ? 4 : 2;
-    memset(panel, 0, hk_panel_bytes(layout, columns));
-    for (size_t k = 0; k < columns; k++)
-        for (size_t r = 0; r < HK_PANEL_ROWS; r++)
-            if (rows[r]) memcpy(panel + float_place(layout, k, r) * size, rows[r] + k * size, size);
+    // In pieces that keep their bytes together: a column of float32, two of bfloat16, one of float16.
+    size_t size = layout == HK_F16 ? 2 : 4, pieces = hk_panel_bytes(layout, columns) / size / HK_PANEL_ROWS;
+    size_t bytes = hk_source_row_bytes(layout, columns), whole = bytes / size;
+    for (size_t r = 0; r < HK_PANEL_ROWS; r++) {
+        size_t k = 0;
+        if (rows[r] && size == 4) for (; k < whole; k++) memcpy(panel + (k * HK_PANEL_ROWS + r) * 4, rows[r] + k * 4, 4);
+        if (rows[r] && size == 2) for (; k < whole; k++) memcpy(panel + (k * HK_PANEL_ROWS + r) * 2, rows[r] + k * 2, 2);
+        for (; k < pieces; k++) memset(panel + (k * HK_PANEL_ROWS + r) * size, 0, size);
+        if (rows[r] && whole < pieces)
+            memcpy(panel + (whole * HK_PANEL_ROWS + r) * size, rows[r] + whole * size, bytes - whole * size);
+    }
 }
 
-void hk_pack_panel(hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], size_t columns, uint8_t *panel) {
-    if (layout <= HK_BF16) { pack_floats(layout, rows, columns, panel); return; }
+/// Four columns of a row are a word: where the lanes of a line lie, words of the 16 rows stand side by side.
+static inline __attribute__((always_inline)) void put_codes(hk_layout layout, const uint8_t code[32], uint8_t *row) {
+    uint32_t word[8], low[4], fifth = 0, pairs[2] = {0, 0};
+    memcpy(word, code, 32);
+    if (layout == HK_Q8_0) {
+        for (int line = 0; line < 8; line++) memcpy(row + 64 * line, &word[line], 4);
+        return;
+    }
+    for (int line = 0; line < 4; line++) {
+        low[line] = (word[line] & 0x0F0F0F0F) | (word[line + 4] & 0x0F0F0F0F) << 4;
+        memcpy(row + 64 * line, &low[line], 4);
+    }
+    if (layout == HK_Q5_0 || layout == HK_Q5_1 || layout == HK_Q5_K) {
+        for (int line = 0; line < 8; line++) fifth |= (word[line] >> 4 & 0x01010101) << line;
+        memcpy(row + HK_NIBBLES, &fifth, 4);
+    }
+    if (layout == HK_Q6_K) {
+        for (int line = 0; line < 8; line++) pairs[line / 4] |= (word[line] >> 4 & 0x03030303) << (2 * (line % 4));
+        memcpy(row + HK_NIBBLES, &pairs[0], 4);
+        memcpy(row + HK_NIBBLES + 64, &pairs[1], 4);
+    }
+}
+
+/// With `layout` known where this is inlined: what the format doesn't have is gone then.
+static inline __attribute__((always_inline)) void pack_blocks(
+    hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], size_t columns, uint8_t *panel
+) {
     size_t super, bytes = packed_block(layout, &super);
     bool minimum = layout == HK_Q4_1 || layout == HK_Q5_1 || layout == HK_Q4_K || layout == HK_Q5_K;
     block_t open;
-    memset(panel, 0, hk_panel_bytes(layout, columns));
     for (size_t b = 0; b < columns / HK_BLOCK; b++) {
         uint8_t *head = panel + b / 8 * (super + 8 * bytes);
         uint8_t *block = super ? head + super + b % 8 * bytes : panel + b * bytes;
+        uint8_t *halves = super ? head : block, *codes = block;
+        if (super) codes += layout == HK_IQ4_XS ? HK_CODES : 2 * HK_CODES;
+        else codes += minimum ? 2 * HK_HALVES : HK_HALVES;
         for (int r = 0; r < HK_PANEL_ROWS; r++) {
-            if (rows[r] == NULL) continue;
-            open_block(layout, rows[r], b, &open);
-            uint8_t *halves = super ? head : block, *codes = block;
-            memcpy(halves + 2 * r, &open.half[0], 2);
-            if (minimum) memcpy(halves + HK_HALVES + 2 * r, &open.half[1], 2);
-            if (super) {
-                codes[r] = open.scale[0];
-                if (layout != HK_IQ4_XS) codes[HK_CODES + r] = open.scale[1];
-                codes += layout == HK_IQ4_XS ? HK_CODES : 2 * HK_CODES;
-            } else {
-                codes += minimum ? 2 * HK_HALVES : HK_HALVES;
+            if (rows[r]) open_block(layout, rows[r], b, &open);
+            else memset(&open, 0, sizeof open);
+            if (!super || b % 8 == 0) {
+                memcpy(halves + 2 * r, open.half, 2);
+                if (minimum) memcpy(halves + HK_HALVES + 2 * r, open.half + 2, 2);
             }
-            for (int line = 0; line < 8; line++)
-                for (int i = 0; i < 4; i++) {
-                    uint8_t code = open.code[4 * line + i];
-                    int lane = 4 * r + i;
-                    if (layout == HK_Q8_0) { codes[64 * line + lane] = code; continue; }
-                    codes[64 * (line % 4) + lane] |= (uint8_t)((code & 15) << (line < 4 ? 0 : 4));
-                    if (layout == HK_Q5_0 || layout == HK_Q5_1 || layout == HK_Q5_K)
-                        codes[HK_NIBBLES + lane] |= (uint8_t)((code >> 4) << line);
-                    if (layout == HK_Q6_K)
-                        codes[HK_NIBBLES + 64 * (line / 4) + lane] |= (uint8_t)((code >> 4) << (2 * (line % 4)));
-                }
+            if (super) {
+                block[r] = open.scale[0];
+                if (layout != HK_IQ4_XS) block[HK_CODES + r] = open.scale[1];
+            }
+            put_codes(layout, open.code, codes + 4 * r);
         }
+    }
+}
+
+void hk_pack_panel(hk_layout layout, const uint8_t *const rows[HK_PANEL_ROWS], size_t columns, uint8_t *panel) {
+    switch (layout) {
+    case HK_Q8_0: pack_blocks(HK_Q8_0, rows, columns, panel); return;
+    case HK_Q4_0: pack_blocks(HK_Q4_0, rows, columns, panel); return;
+    case HK_Q4_1: pack_blocks(HK_Q4_1, rows, columns, panel); return;
+    case HK_Q5_0: pack_blocks(HK_Q5_0, rows, columns, panel); return;
+    case HK_Q5_1: pack_blocks(HK_Q5_1, rows, columns, panel); return;
+    case HK_Q4_K: pack_blocks(HK_Q4_K, rows, columns, panel); return;
+    case HK_Q5_K: pack_blocks(HK_Q5_K, rows, columns, panel); return;
+    case HK_Q6_K: pack_blocks(HK_Q6_K, rows, columns, panel); return;
+    case HK_IQ4_XS: pack_blocks(HK_IQ4_XS, rows, columns, panel); return;
+    case HK_F32: case HK_F16: case HK_BF16: pack_floats(layout, rows, columns, panel); return;
+    case HK_LAYOUT_COUNT: return;
     }
 }
 
