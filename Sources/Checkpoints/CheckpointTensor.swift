@@ -26,14 +26,12 @@ public struct CheckpointTensor: Sendable {
     /// Bytes that it takes in the file.
     public var byteCount: Int { bytes.count }
 
-    /// Reads the stored bytes and calls `body` with them; the pointer must not leave it.
-    /// - Throws: ``CheckpointError`` of kind `changed` or `unreadable`, or what `body` throws.
-    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-        // Not zeroed first, as an array would be: a matrix may take a gigabyte.
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
-        defer { unsafe buffer.deallocate() }
-        unsafe try file.read(at: bytes.lowerBound, into: buffer)
-        return try unsafe body(UnsafeRawBufferPointer(buffer))
+    /// Fills `buffer` with the stored bytes from `offset` on.
+    /// - Precondition: the bytes lie within ``byteCount``.
+    /// - Throws: ``CheckpointError`` of kind `changed` or `unreadable`.
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+        precondition(offset >= 0 && buffer.count <= bytes.count - offset, "a read beyond the tensor's end")
+        unsafe try file.read(at: bytes.lowerBound + offset, into: buffer)
     }
 
     /// All elements as floats, in order.

@@ -95,9 +95,10 @@ public protocol StoredMatrix: Sendable {
     var columns: Int { get }
     /// Bytes that it is stored in.
     var byteCount: Int { get }
-    /// Reads the stored bytes and gives them to `body`, row after row; for that long they lie in memory.
-    /// - Throws: what goes wrong with reading, or what `body` throws.
-    func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R
+    /// Fills `buffer` with the stored bytes from `offset` on, row after row; from several threads at once.
+    /// - Precondition: the bytes lie within ``byteCount``.
+    /// - Throws: what goes wrong with reading.
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
 }
 
 /// The sizes of a key-value cache.

@@ -210,7 +210,9 @@ struct RandomMatrix: StoredMatrix {
     }
 
     var byteCount: Int { bytes.count }
-    func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try bytes.withUnsafeBytes(body) }
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) {
+        buffer.copyBytes(from: bytes[offset..<offset + buffer.count])
+    }
 }
 
 /// SplitMix64: the same numbers on every machine.

@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import Synchronization
 
 /// A weight in panels of 16 rows; see CKernels.h.
 final class CPUWeight: Weight {
@@ -61,56 +62,72 @@ extension CPUDevice {
     /// See ``Device/prepare(_:)``.
     public func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight {
         let shape = try commonShape(of: matrices)
-        let layout = shape.format.layout ?? HK_Q8_0
-        let weight = try CPUWeight(layout: layout, rows: shape.rows, columns: shape.columns, count: matrices.count)
-        for (index, matrix) in matrices.enumerated() {
-            try unsafe matrix.withBytes { bytes in
-                if shape.format.layout != nil {
-                    unsafe pack(bytes, rowBytes: bytes.count / shape.rows, into: weight, matrix: index)
-                } else {
-                    unsafe packExpanded(bytes, format: shape.format, into: weight, matrix: index)
-                }
-            }
-        }
+        let weight = try CPUWeight(
+            layout: shape.format.layout ?? HK_Q8_0, rows: shape.rows, columns: shape.columns, count: matrices.count)
+        for (index, matrix) in matrices.enumerated() { try pack(matrix, into: weight, at: index) }
         return weight
     }
 
-    private func pack(_ bytes: UnsafeRawBufferPointer, rowBytes: Int, into weight: CPUWeight, matrix: Int) {
-        guard let source = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-        let panels = unsafe weight.panels(of: matrix)
-        team.share(weight.panelsPerMatrix, piece: 8) { range, _ in
-            for panel in range {
-                var rows = unsafe (0..<16).map { row -> UnsafePointer<UInt8>? in
-                    let index = panel * 16 + row
-                    return index < weight.rows ? unsafe source + index * rowBytes : nil
+    /// Bytes that a thread reads at once: they are still in its cache when it packs them.
+    private static let pieceBytes = 512 << 10
+
+    /// Each thread reads some panels' rows and packs them.
+    private func pack(_ matrix: any StoredMatrix, into weight: CPUWeight, at index: Int) throws {
+        let panels = unsafe weight.panels(of: index)
+        let rowBytes = matrix.byteCount / weight.rows
+        let piece = max(1, Self.pieceBytes / (rowBytes * 16))
+        let fault = Mutex<(any Error)?>(nil)
+        team.share(weight.panelsPerMatrix, piece: piece) { range, _ in
+            guard fault.withLock({ $0 == nil }) else { return }
+            let rows = range.lowerBound * 16..<min(range.upperBound * 16, weight.rows)
+            let stored = UnsafeMutableRawBufferPointer.allocate(byteCount: rows.count * rowBytes, alignment: 64)
+            defer { unsafe stored.deallocate() }
+            do {
+                unsafe try matrix.read(at: rows.lowerBound * rowBytes, into: stored)
+                let destination = unsafe panels + range.lowerBound * weight.panelBytes
+                let bytes = UnsafeRawBufferPointer(stored)
+                if matrix.format.layout != nil {
+                    unsafe Self.pack(bytes, rows: rows.count, into: destination, of: weight)
+                } else {
+                    unsafe Self.pack(expanding: bytes, matrix.format, rows: rows.count, into: destination, of: weight)
                 }
-                unsafe hk_pack_panel(weight.layout, &rows, weight.columns, panels + panel * weight.panelBytes)
+            } catch { fault.withLock { $0 = error } }
+        }
+        if let error = fault.withLock({ $0 }) { throw error }
+    }
+
+    /// Packs whole rows of the weight's own format.
+    private static func pack(
+        _ stored: UnsafeRawBufferPointer, rows: Int, into panels: UnsafeMutablePointer<UInt8>, of weight: CPUWeight
+    ) {
+        guard let source = unsafe stored.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        let rowBytes = stored.count / rows
+        for panel in 0..<(rows + 15) / 16 {
+            var pointers = unsafe (0..<16).map { row -> UnsafePointer<UInt8>? in
+                let index = panel * 16 + row
+                return index < rows ? unsafe source + index * rowBytes : nil
             }
+            unsafe hk_pack_panel(weight.layout, &pointers, weight.columns, panels + panel * weight.panelBytes)
         }
     }
 
     /// Formats without a layout of their own become Q8_0, 16 rows at a time.
-    private func packExpanded(_ bytes: UnsafeRawBufferPointer, format: BlockFormat, into weight: CPUWeight, matrix: Int)
-    {
-        let rowBytes = bytes.count / weight.rows
-        let panels = unsafe weight.panels(of: matrix)
-        team.share(weight.panelsPerMatrix, piece: 2) { range, _ in
-            var values = [Float](repeating: 0, count: weight.columns)
-            for panel in range {
-                let present = min(16, weight.rows - panel * 16)
-                var blocks = [UInt8]()
-                for row in panel * 16..<panel * 16 + present {
-                    let source = unsafe UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes])
-                    unsafe values.withUnsafeMutableBufferPointer { unsafe format.dequantise(source, into: $0) }
-                    blocks.append(contentsOf: EightBitBlocks.encode(values))
-                }
-                unsafe blocks.withUnsafeBufferPointer { blocks in
-                    var rows = unsafe (0..<16).map { row in
-                        row < present
-                            ? unsafe blocks.baseAddress.map { unsafe $0 + row * (weight.columns / 32 * 34) } : nil
-                    }
-                    unsafe hk_pack_panel(HK_Q8_0, &rows, weight.columns, panels + panel * weight.panelBytes)
-                }
+    private static func pack(
+        expanding stored: UnsafeRawBufferPointer, _ format: BlockFormat, rows: Int,
+        into panels: UnsafeMutablePointer<UInt8>, of weight: CPUWeight
+    ) {
+        let rowBytes = stored.count / rows
+        var values = [Float](repeating: 0, count: weight.columns)
+        for panel in 0..<(rows + 15) / 16 {
+            let present = panel * 16..<min(rows, panel * 16 + 16)
+            var blocks = [UInt8]()
+            for row in present {
+                let source = unsafe UnsafeRawBufferPointer(rebasing: stored[row * rowBytes..<(row + 1) * rowBytes])
+                unsafe values.withUnsafeMutableBufferPointer { unsafe format.dequantise(source, into: $0) }
+                blocks.append(contentsOf: EightBitBlocks.encode(values))
+            }
+            unsafe blocks.withUnsafeBytes { blocks in
+                unsafe pack(blocks, rows: present.count, into: panels + panel * weight.panelBytes, of: weight)
             }
         }
     }

@@ -29,8 +29,12 @@ public final class ReferenceDevice: Device {
             rows: shape.rows, columns: shape.columns,
             matrices: try matrices.map { matrix in
                 var values = [Float](repeating: 0, count: shape.rows * shape.columns)
-                try unsafe matrix.withBytes { bytes in
-                    unsafe values.withUnsafeMutableBufferPointer { unsafe matrix.format.dequantise(bytes, into: $0) }
+                var stored = [UInt8](repeating: 0, count: matrix.byteCount)
+                try unsafe stored.withUnsafeMutableBytes { bytes in
+                    unsafe try matrix.read(at: 0, into: bytes)
+                    unsafe values.withUnsafeMutableBufferPointer {
+                        unsafe matrix.format.dequantise(UnsafeRawBufferPointer(bytes), into: $0)
+                    }
                 }
                 return values
             })
