@@ -24,6 +24,8 @@ struct Bench: AsyncParsableCommand {
         name: .customLong("machine"), help: "Measure the machine instead: what its memory and its units can do at best."
     )
     var measuresMachine = false
+    @Flag(name: .customLong("profile"), help: "Tell where the time goes: each kind of step, its share, GB/s and TOP/s.")
+    var profiles = false
     @Option(name: [.customShort("p"), .customLong("n-prompt")], help: "Prompt tokens; several by comma, 0 for none.")
     var prompts = "512"
     @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate; several by comma, 0 for none.")
@@ -36,10 +38,21 @@ struct Bench: AsyncParsableCommand {
     @OptionGroup var machine: MachineFlags
 
     /// One line of the table.
-    private struct Test {
+    struct Test {
         let prompt: Int, generated: Int, depth: Int
         var name: String { (prompt > 0 ? "pp\(prompt)" : "tg\(generated)") + (depth > 0 ? " @ d\(depth)" : "") }
         var tokens: Int { prompt + generated }
+    }
+
+    /// What a test gave.
+    struct Result {
+        let test: Test
+        /// Seconds of each repetition.
+        let samples: [Double]
+        /// Of all repetitions, if a profile was asked for.
+        let phases: [ProfiledDevice.Phase]
+
+        var rates: [Double] { samples.map { Double(test.tokens) / $0 } }
     }
 
     private static func numbers(_ list: String, _ flag: String) throws -> [Int] {
@@ -66,21 +79,25 @@ struct Bench: AsyncParsableCommand {
         let plan = try MemoryPlan(
             checkpoint, on: wiring.device, context: min(longest, checkpoint.config.maxPositionEmbeddings), parallel: 1,
             available: AvailableMemory.bytes, cacheFormat: wiring.configuration.cacheFormat)
-        let decoder = try DecoderRegistry.load(checkpoint, on: wiring.device)
-        let results = try tests.map { ($0, try measure($0, decoder, cacheFormat: plan.cacheFormat)) }
+        let watched = profiles ? ProfiledDevice(wiring.device) : nil
+        let decoder = try DecoderRegistry.load(checkpoint, on: watched ?? wiring.device)
+        let results = try tests.map { test in
+            let samples = try measure(test, decoder, cacheFormat: plan.cacheFormat, watched)
+            return Result(test: test, samples: samples, phases: watched?.phases ?? [])
+        }
         switch output {
         case .md:
             print("| model | size | device | threads | test | t/s |\n| --- | ---: | --- | ---: | --- | ---: |")
-            for (test, samples) in results {
-                let rates = samples.map { Double(test.tokens) / $0 }
+            for result in results {
                 print(
                     "| \(id) | \(checkpoint.totalBytes >> 20) MiB | \(wiring.device.instructionSet) "
-                        + "| \(wiring.device.threads) | \(test.name) "
-                        + "| \(String(format: "%.2f ± %.2f", rates.mean, rates.deviation)) |")
+                        + "| \(wiring.device.threads) | \(result.test.name) "
+                        + "| \(String(format: "%.2f ± %.2f", result.rates.mean, result.rates.deviation)) |")
             }
+            for result in results where profiles { print("\n" + PhaseTable(result.phases, of: result).markdown) }
         case .json:
             print(
-                JSONValue.array(results.map { json($0.0, $0.1, checkpoint, path, wiring.device, plan.cacheFormat) })
+                JSONValue.array(results.map { json($0, checkpoint, path, wiring.device, plan.cacheFormat) })
                     .serialized)
         }
     }
@@ -102,7 +119,9 @@ struct Bench: AsyncParsableCommand {
     }
 
     /// Seconds of each repetition.
-    private func measure(_ test: Test, _ decoder: any Decoder, cacheFormat: CacheFormat) throws -> [Double] {
+    private func measure(
+        _ test: Test, _ decoder: any Decoder, cacheFormat: CacheFormat, _ watched: ProfiledDevice?
+    ) throws -> [Double] {
         let config = decoder.config
         let total = test.depth + test.tokens
         let pages = (total + CacheShape.pageTokens - 1) / CacheShape.pageTokens
@@ -124,7 +143,8 @@ struct Bench: AsyncParsableCommand {
             }
         }
         feed(test.depth, at: 0, by: 512)
-        return (0...repetitions).map { _ in
+        return (0...repetitions).map { round in
+            if round == 1 { watched?.reset() }
             let start = ContinuousClock.now
             feed(test.tokens, at: test.depth, by: test.prompt > 0 ? 512 : 1)
             return start.duration(to: .now).seconds
@@ -132,11 +152,10 @@ struct Bench: AsyncParsableCommand {
     }
 
     private func json(
-        _ test: Test, _ samples: [Double], _ checkpoint: Checkpoint, _ path: String, _ device: CPUDevice,
-        _ cacheFormat: CacheFormat
+        _ result: Result, _ checkpoint: Checkpoint, _ path: String, _ device: CPUDevice, _ cacheFormat: CacheFormat
     ) -> JSONValue {
-        let rates = samples.map { Double(test.tokens) / $0 }
-        return [
+        let (test, samples, rates) = (result.test, result.samples, result.rates)
+        var fields: JSONObject = [
             "model_filename": .string((path as NSString).lastPathComponent),
             "model_type": .string(checkpoint.config.family.rawValue),
             "model_size": .integer(checkpoint.totalBytes), "backends": "CPU",
@@ -149,6 +168,8 @@ struct Bench: AsyncParsableCommand {
             "samples_ns": .array(samples.map { .integer(Int($0 * 1e9)) }),
             "samples_ts": .array(rates.map { .number($0) }),
         ]
+        if profiles { fields["phases"] = PhaseTable(result.phases, of: result).json }
+        return .object(fields)
     }
 }
 

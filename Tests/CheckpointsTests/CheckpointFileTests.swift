@@ -102,11 +102,11 @@ import Testing
             for tensor in names[half...] {
                 let weight = try checkpoint.tensor(tensor)
                 expectFault(name, "that was opened") { _ = try weight.floats() }
-                expectFault(name, "that was opened") { 
+                expectFault(name, "that was opened") {
                     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: weight.byteCount, alignment: 64)
                     defer { buffer.deallocate() }
                     try weight.read(at: 0, into: buffer)
-                 }
+                }
             }
         }
     }

@@ -25,7 +25,8 @@ import CKernels
         let (bytes, overflow2) = layerBytes.multipliedReportingOverflow(by: shape.layers)
         guard !overflow, !overflow2 else { throw .outOfMemory(bytes: .max) }
         self.layerBytes = layerBytes
-        memory = try PackedMemory(bytes: bytes)
+        // Small pages: a few tokens would touch most huge ones, each head has a stream of its own.
+        memory = try PackedMemory(bytes: bytes, isFilled: false)
     }
 
     /// The keys and values of a layer.
