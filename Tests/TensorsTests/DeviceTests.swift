@@ -117,7 +117,9 @@ import Testing
     ) throws {
         let device = try #require(CPUDevice(threads: 2, instructionSet: instructionSet))
         var random = SeededGenerator(seed: 21)
-        for (heads, kvHeads, dim, tokens) in [(4, 2, 32, 5), (9, 3, 64, 40), (3, 1, 16, 700), (12, 1, 32, 17)] {
+        for (heads, kvHeads, dim, tokens) in [
+            (4, 2, 32, 5), (9, 3, 64, 40), (3, 1, 16, 700), (12, 1, 32, 17), (2, 1, 16, 2100),
+        ] {
             let q = (0..<tokens * heads * dim).map { _ in Float.random(in: -1...1, using: &random) }
             let k = (0..<tokens * kvHeads * dim).map { _ in Float.random(in: -1...1, using: &random) }
             let v = (0..<tokens * kvHeads * dim).map { _ in Float.random(in: -1...1, using: &random) }
@@ -141,6 +143,43 @@ import Testing
             let (found, expected) = (try run(device), try run(ReferenceDevice()))
             #expect(zip(found, expected).allSatisfy { abs($0 - $1) < bound }, "\(heads) heads, \(tokens) tokens")
         }
+    }
+
+    @Test(arguments: instructionSets, CacheFormat.allCases)
+    func `attention over many keys is the same however it is shared out`(
+        instructionSet: String, format: CacheFormat
+    ) throws {
+        let (tokens, heads, dim) = (2100, 1, 32)
+        var random = SeededGenerator(seed: 22)
+        let rows = (0..<3).map { _ in (0..<tokens * heads * dim).map { _ in Float.random(in: -1...1, using: &random) } }
+        let pages = (0..<Int32((tokens + 15) / 16)).reversed().map { $0 }
+        /// The last rows of the sequence when its tokens come in steps of these sizes.
+        func last(_ steps: [Int], threads: Int) throws -> [Float] {
+            let device = try #require(CPUDevice(threads: threads, instructionSet: instructionSet))
+            let cache = try device.makeCache(
+                CacheShape(layers: 1, kvHeads: heads, headDim: dim, pages: pages.count, format: format))
+            var (done, found) = (0, [Float]())
+            for step in steps {
+                var batch = Batch()
+                batch.append([Int32](repeating: 0, count: step), position: done, pages: pages)
+                let parts = rows.map { row in
+                    let part = Array(row[done * heads * dim..<(done + step) * heads * dim])
+                    return device.tensor(part, shape: [step, heads * dim])
+                }
+                let ones = device.tensor([Float](repeating: 1, count: step * dim / 2), shape: [step, dim / 2])
+                let zeros = device.tensor([Float](repeating: 0, count: step * dim / 2), shape: [step, dim / 2])
+                found = device.attention(
+                    query: parts[0], key: parts[1], value: parts[2],
+                    heads: AttentionHeads(heads: heads, kvHeads: heads, headDim: dim), batch: batch,
+                    rotary: RotaryAngles(cosine: ones, sine: zeros, isInterleaved: false), cache: cache, layer: 0
+                ).floats.suffix(heads * dim)
+                done += step
+            }
+            return found
+        }
+        let whole = try last([tokens], threads: 2)
+        #expect(try last([tokens - 1, 1], threads: 3) == whole)
+        #expect(try last([2048, 51, 1], threads: 1) == whole)
     }
 
     @Test(arguments: [0, 8, 24, 528]) func `heads that no layout holds are refused`(width: Int) throws {

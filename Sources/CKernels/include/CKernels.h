@@ -152,7 +152,15 @@ typedef struct {
     const int32_t *pages;                 ///< page table of the sequence
     float scale;
     float *scratch;                       ///< HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + head_dim) floats
+    size_t segments;                      ///< 0: all keys, into `out`; else how many segments the keys make
+    float *partials;                      ///< [segments][query_rows][HK_PARTIAL + head_dim]: what each segment gives
 } hk_attention_job;
+
+/// Keys of a segment. A row's sums are made segment by segment and then put together, whoever computes which: the result
+/// depends on no thread and on no other row.
+#define HK_SEGMENT_KEYS 2048
+/// Floats of a partial result before its sums: the largest score, the sum of weights; the rest keeps the sums aligned.
+#define HK_PARTIAL 16
 
 /// Products of one round of `multiply`: 12 sums of 64 products each.
 #define HK_PEAK_PRODUCTS (12 * 64)
@@ -171,8 +179,10 @@ typedef struct {
                      float *out);
     /// Normalises, rotates and stores tokens begin..<end.
     void (*store)(const hk_store_job *job, size_t begin, size_t end);
-    /// Attention of one job.
-    void (*attention)(const hk_attention_job *job);
+    /// Attention of one job, or one segment of it into `partials`.
+    void (*attention)(const hk_attention_job *job, size_t segment);
+    /// Puts the segments of a job together, into `out`.
+    void (*join)(const hk_attention_job *job);
     /// Does HK_PEAK_PRODUCTS 8-bit products `rounds` times with nothing to wait for; for measuring what the units can do.
     int32_t (*multiply)(const uint8_t codes[64], int32_t word, size_t rounds);
 } hk_kernels;

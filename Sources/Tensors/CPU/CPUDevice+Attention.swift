@@ -1,5 +1,10 @@
 import CKernels
 
+/// Query rows that read the same keys: some tokens of a part, some heads of a group.
+private struct AttentionTask {
+    let part: Int, tokens: Range<Int>, kvHead: Int, heads: Range<Int>
+}
+
 extension CPUDevice {
     /// See ``Device/attention(query:key:value:heads:batch:rotary:cache:layer:)``.
     public func attention(
@@ -47,11 +52,6 @@ extension CPUDevice {
         }
     }
 
-    /// Query rows that read the same keys: some tokens of a part, some heads of a group.
-    private struct AttentionTask {
-        let part: Int, tokens: Range<Int>, kvHead: Int, heads: Range<Int>
-    }
-
     private func attend(_ query: Tensor, heads: AttentionHeads, batch: Batch, cache: CPUCache, layer: Int) -> Tensor {
         let group = heads.heads / heads.kvHeads
         let most = Int(HK_MAX_QUERY_ROWS)
@@ -70,28 +70,80 @@ extension CPUDevice {
             }
         }
         let output = makeTensor(query.shape)
-        let scratchFloats = most * (Int(HK_KEY_CHUNK) + heads.headDim)
-        let scratch = pool.storage(count: scratchFloats * team.threads)
-        team.share(tasks.count, piece: 1) { range, thread in
-            for index in range {
-                unsafe run(
-                    tasks[index], query: query, output: output, heads: heads, part: batch.parts[tasks[index].part],
-                    cache: cache,
-                    layer: layer, scratch: scratch.base + thread * scratchFloats)
+        let places = AttentionPlaces(
+            query: query, output: output, heads: heads, batch: batch, cache: cache, layer: layer, device: self)
+        let segments = tasks.map { task in
+            let seen = batch.parts[task.part].position + task.tokens.upperBound
+            return (seen + Int(HK_SEGMENT_KEYS) - 1) / Int(HK_SEGMENT_KEYS)
+        }
+        let longest = segments.max() ?? 0
+        if longest <= 1 {
+            team.share(tasks.count, piece: 1) { range, thread in
+                for task in range {
+                    unsafe places.withJob(tasks[task], thread: thread) { unsafe kernels.pointee.attention($0, 0) }
+                }
+            }
+            return output
+        }
+        let partialFloats = longest * most * (Int(HK_PARTIAL) + heads.headDim)
+        guard tasks.count < 4 * team.threads else {
+            let partials = pool.storage(count: partialFloats * team.threads)
+            team.share(tasks.count, piece: 1) { range, thread in
+                for task in range {
+                    unsafe places.withJob(tasks[task], thread: thread) { job in
+                        unsafe job.pointee.segments = segments[task]
+                        unsafe job.pointee.partials = partials.base + thread * partialFloats
+                        for segment in 0..<segments[task] { unsafe kernels.pointee.attention(job, segment) }
+                        unsafe kernels.pointee.join(job)
+                    }
+                }
+            }
+            return output
+        }
+        // Few heads and few tokens, but many keys: threads share the keys out.
+        let partials = pool.storage(count: partialFloats * tasks.count)
+        func each(_ count: Int, _ body: (_ job: UnsafeMutablePointer<hk_attention_job>, _ segment: Int) -> Void) {
+            team.share(tasks.count * count, piece: 1) { range, thread in
+                for index in range where index % count < segments[index / count] {
+                    let task = index / count
+                    unsafe places.withJob(tasks[task], thread: thread) { job in
+                        unsafe job.pointee.segments = segments[task]
+                        unsafe job.pointee.partials = partials.base + task * partialFloats
+                        unsafe body(job, index % count)
+                    }
+                }
             }
         }
+        unsafe each(longest) { unsafe kernels.pointee.attention($0, $1) }
+        unsafe each(1) { job, _ in unsafe kernels.pointee.join(job) }
         return output
     }
+}
 
-    private func run(
-        _ task: AttentionTask, query: Tensor, output: Tensor, heads: AttentionHeads, part: Batch.Part, cache: CPUCache,
-        layer: Int, scratch: UnsafeMutablePointer<Float>
+/// Where the queries and results of a step lie, for the kernels.
+private struct AttentionPlaces {
+    let query: Tensor, output: Tensor, heads: AttentionHeads, batch: Batch, cache: CPUCache, layer: Int
+    let scratch: FloatStorage
+    private let scratchFloats: Int
+
+    init(
+        query: Tensor, output: Tensor, heads: AttentionHeads, batch: Batch, cache: CPUCache, layer: Int,
+        device: CPUDevice
     ) {
+        (self.query, self.output, self.heads, self.batch) = (query, output, heads, batch)
+        (self.cache, self.layer) = (cache, layer)
+        scratchFloats = Int(HK_MAX_QUERY_ROWS) * (Int(HK_KEY_CHUNK) + heads.headDim)
+        scratch = device.pool.storage(count: scratchFloats * device.threads)
+    }
+
+    /// Calls `body` with what the kernels need for `task`.
+    func withJob(_ task: AttentionTask, thread: Int, _ body: (UnsafeMutablePointer<hk_attention_job>) -> Void) {
+        let part = batch.parts[task.part]
         var job = unsafe hk_attention_job()
         unsafe job.kv_head = task.kvHead
         unsafe job.cache = unsafe cache.layer(layer)
         unsafe job.scale = 1 / Float(heads.headDim).squareRoot()
-        unsafe job.scratch = unsafe scratch
+        unsafe job.scratch = unsafe scratch.base + thread * scratchFloats
         var row = 0
         unsafe withUnsafeMutablePointer(to: &job) { job in
             unsafe withUnsafeMutablePointer(to: &job.pointee.q) { q in
@@ -116,7 +168,7 @@ extension CPUDevice {
             unsafe job.pointee.query_rows = Int32(row)
             unsafe part.pages.withUnsafeBufferPointer { pages in
                 unsafe job.pointee.pages = pages.baseAddress
-                unsafe kernels.pointee.attention(job)
+                unsafe body(job)
             }
         }
     }
