@@ -66,53 +66,58 @@ struct Sampler: Sendable {
             top + Self.negligible * parameters.temperature,
             parameters.minP > 0 ? top + log(parameters.minP) * parameters.temperature : -.infinity)
         let factor = 1 / parameters.temperature
-        var candidates: [Candidate] = []
-        for id in scores.indices where scores[id] >= floor && scores[id] > -.infinity {
-            candidates.append((Int32(id), exp((scores[id] - top) * factor)))
+        let (weights, total) = scores.weights(
+            relativeTo: top, factor: factor, floor: max(floor, -.greatestFiniteMagnitude))
+        guard parameters.topK > 0 || parameters.topP < 1 else {
+            return Int32(place(of: uniform() * total, in: weights) ?? best)
         }
-        guard !candidates.isEmpty else { return Int32(best) }
-        if parameters.topK > 0 || parameters.topP < 1 { candidates = self.best(of: candidates) }
-        let total = candidates.reduce(Float(0)) { $0 + $1.weight }
-        var rest = uniform() * total
-        for candidate in candidates {
-            rest -= candidate.weight
-            if rest < 0 { return candidate.id }
+        let candidates = self.best(of: weights, total: total)
+        let sum = candidates.reduce(Float(0)) { $0 + $1.weight }
+        return place(of: uniform() * sum, in: candidates.map(\.weight)).map { candidates[$0].id } ?? Int32(best)
+    }
+
+    /// Where the sum of the weights so far exceeds `point`; the last that has a weight if rounding leaves none.
+    private func place(of point: Float, in weights: [Float]) -> Int? {
+        var rest = point
+        for (index, weight) in weights.enumerated() {
+            rest -= weight
+            if rest < 0 { return index }
         }
-        return candidates[candidates.count - 1].id
+        return weights.lastIndex { $0 > 0 }
     }
 
     /// The candidates that top-k and then top-p leave, best first, equal ones in the order of their ids.
     ///
     /// Sorting a whole vocabulary costs more than a small model's step, so only the heaviest are sorted: those above a
     /// threshold that is lowered until it leaves enough.
-    private func best(of candidates: [Candidate]) -> [Candidate] {
-        let wanted = parameters.topK > 0 ? min(parameters.topK, candidates.count) : candidates.count
+    private func best(of weights: [Float], total: Float) -> [Candidate] {
         var threshold: Float = 0.01
         while true {
-            var heaviest = threshold > 1e-9 ? candidates.filter { $0.weight >= threshold } : candidates
-            let isAll = heaviest.count == candidates.count
+            let takesAll = threshold < 1e-9
+            let least = takesAll ? Float.leastNonzeroMagnitude : threshold
+            var heaviest: [Candidate] = []
+            for (id, weight) in weights.enumerated() where weight >= least { heaviest.append((Int32(id), weight)) }
             heaviest.sort { $0.weight > $1.weight || ($0.weight == $1.weight && $0.id < $1.id) }
-            if heaviest.count >= wanted || isAll {
-                return nucleus(of: Array(heaviest.prefix(wanted)), total: nil) ?? heaviest
+            if parameters.topK > 0, takesAll || heaviest.count >= parameters.topK {
+                let kept = Array(heaviest.prefix(parameters.topK))
+                return nucleus(of: kept, total: kept.reduce(0) { $0 + $1.weight }) ?? kept
             }
-            if parameters.topK == 0, let nucleus = nucleus(of: heaviest, total: candidates.reduce(0) { $0 + $1.weight })
-            {
-                return nucleus
-            }
+            if parameters.topK == 0, let nucleus = nucleus(of: heaviest, total: total) { return nucleus }
+            if takesAll { return heaviest }
             threshold /= 10
         }
     }
 
-    /// The first of `sorted` whose weights reach top-p of `total` (their own if none is given); `nil` if all don't.
-    private func nucleus(of sorted: [Candidate], total: Float?) -> [Candidate]? {
-        guard parameters.topP < 1 else { return total == nil ? sorted : nil }
-        let target = parameters.topP * (total ?? sorted.reduce(0) { $0 + $1.weight })
+    /// The first of `sorted` whose weights reach top-p of `total`; `nil` if all don't.
+    private func nucleus(of sorted: [Candidate], total: Float) -> [Candidate]? {
+        guard parameters.topP < 1 else { return nil }
+        let target = parameters.topP * total
         var sum: Float = 0
         for (index, candidate) in sorted.enumerated() {
             sum += candidate.weight
             if sum >= target { return Array(sorted[...index]) }
         }
-        return total == nil ? sorted : nil
+        return nil
     }
 
     /// A number in 0..<1 out of seed and step alone: SplitMix64 (Steele, Lea and Flood 2014) at that counter.
@@ -141,9 +146,8 @@ extension Span<Float> {
     var logSumExp: Float {
         guard !isEmpty else { return -.infinity }
         let largest = self[indexOfLargest]
-        var sum: Float = 0
-        for index in indices { sum += exp(self[index] - largest) }
-        return largest + log(sum)
+        // What is 87 below the largest adds nothing that a float can hold.
+        return largest + log(weights(relativeTo: largest, factor: 1, floor: largest - 87).total)
     }
 
     /// The `count` largest elements with their places, largest first, of equal ones the first.
