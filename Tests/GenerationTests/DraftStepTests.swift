@@ -1,4 +1,6 @@
 import Generation
+import Synchronization
+import Tensors
 import Testing
 
 /// How many steps and rows guesses take: counted, on a decoder whose answer is known.
@@ -67,13 +69,29 @@ import Testing
         #expect(outcome.ids == (0..<30).map { $0 })
     }
 
+    @Test func `what came of right guesses is remembered up to the last full page`() async throws {
+        let engine = try DraftTests.engine(Self.counting(), .all)
+        defer { engine.stop() }
+        for tokens in 1...40 {
+            var request = Self.request(tokens)
+            // Begins like none before.
+            request.prompt[0] = Int32(100 + tokens)
+            request.prompt += await EngineTests.collect(try engine.generate(request)).ids
+            let cached = await EngineTests.collect(try engine.generate(request)).cached
+            // The last token was never fed, nor is the last page used if it would be all that is left.
+            #expect(cached == (request.prompt.count - 1) / 16 * 16)
+        }
+    }
+
     /// After `1 2` comes a token that never came before, so each guess behind it is wrong.
+    private static func surprising(_ position: Int) -> Int32 {
+        position % 3 == 0 ? 1 : position % 3 == 1 ? 2 : Int32(10 + position / 3)
+    }
+
     @Test(arguments: [1, 4]) func `where guesses are never right they soon aren't tried any more`(
         sequences: Int
     ) async throws {
-        let decoder = try ScriptedDecoder { token, position in
-            position % 3 == 0 ? 1 : position % 3 == 1 ? 2 : Int32(10 + position / 3)
-        }
+        let decoder = try ScriptedDecoder { _, position in Self.surprising(position) }
         let engine = try DraftTests.engine(decoder, .measured, context: 1200)
         defer { engine.stop() }
         var request = GenerationRequest(prompt: [3])
@@ -110,15 +128,35 @@ import Testing
         #expect(forcedDecoder.steps.count < plainDecoder.steps.count)
     }
 
-    @Test func `the text that is remembered stays, though guesses would need its pages`() async throws {
-        let engine = try DraftTests.engine(Self.counting(), .all, context: 256, cache: 256)
+    @Test func `pages of wrong guesses are there for others before the next step`() async throws {
+        let decoder = try ScriptedDecoder { _, position in Self.surprising(position) }
+        let engine = try DraftTests.engine(decoder, .all)
         defer { engine.stop() }
-        // Eight of sixteen pages hold a text, and then five more a prompt: three are free.
-        var kept = GenerationRequest(prompt: (0..<129).map { Int32(200 + $0) })
+        let surplus = Mutex(0)
+        decoder.watch { [unowned engine] batch in
+            // What was in use before this step, and what its tokens need without guesses.
+            let needed = batch.parts[0].position / CacheShape.pageTokens + 1
+            let used = engine.statistics.usedPages
+            surplus.withLock { $0 = max($0, used - needed) }
+        }
+        var request = GenerationRequest(prompt: [3])
+        request.sampling.temperature = 0
+        request.maxTokens = 300
+        #expect(await EngineTests.collect(try engine.generate(request)).ids.count == 300)
+        #expect(engine.statistics.draftTokens > 1000)
+        #expect(engine.statistics.acceptedDraftTokens == 0)
+        #expect(surplus.withLock { $0 } == 0)
+    }
+
+    @Test func `the text that is remembered stays, though guesses would need its pages`() async throws {
+        let engine = try DraftTests.engine(Self.counting(), .all, context: 256, cache: 256, endTokens: [25])
+        defer { engine.stop() }
+        // Nine of sixteen pages hold a text; the answer ends within the other seven, its guesses would go on.
+        var kept = GenerationRequest(prompt: (0..<145).map { Int32(200 + $0) })
         kept.maxTokens = 1
         _ = await EngineTests.collect(try engine.generate(kept))
-        _ = await EngineTests.collect(try engine.generate(Self.request(48)))
+        #expect(await EngineTests.collect(try engine.generate(Self.request(100))).ids.count == 25)
         #expect(engine.statistics.acceptedDraftTokens > 0)
-        #expect(await EngineTests.collect(try engine.generate(kept)).cached == 128)
+        #expect(await EngineTests.collect(try engine.generate(kept)).cached == 144)
     }
 }

@@ -10,6 +10,7 @@ final class ScriptedDecoder: Decoder {
     let weightBytes = 0
     private let next: @Sendable (_ token: Int32, _ position: Int) -> Int32
     private let seen = Mutex<[[Int]]>([])
+    private let watcher = Mutex<(@Sendable (Batch) -> Void)?>(nil)
 
     init(next: @escaping @Sendable (_ token: Int32, _ position: Int) -> Int32) throws {
         guard let device = CPUDevice(threads: 1) else { throw TensorError.outOfMemory(bytes: 0) }
@@ -21,8 +22,12 @@ final class ScriptedDecoder: Decoder {
     /// Rows of each sequence of each step so far.
     var steps: [[Int]] { seen.withLock { $0 } }
 
+    /// Has `watcher` called at the beginning of each step, on the engine's thread.
+    func watch(_ watcher: @escaping @Sendable (Batch) -> Void) { self.watcher.withLock { $0 = watcher } }
+
     func hiddenStates(of batch: Batch, rows: [Int], cache: any KeyValueCache) -> Tensor {
         seen.withLock { $0.append(batch.parts.map(\.count)) }
+        watcher.withLock { $0 }?(batch)
         let following = zip(batch.tokens, batch.positions).map { Float(next($0, $1)) }
         return device.tensor(rows.map { following[$0] }, shape: [rows.count, 1])
     }
