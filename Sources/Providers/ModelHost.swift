@@ -17,6 +17,8 @@ public actor ModelHost {
         public var memoryBytes: Int?
         /// How keys and values are kept; none: as suits the weights.
         public var cacheFormat: CacheFormat?
+        /// Tokens of an answer that are guessed and tried in one step, at most.
+        public var draftTokens = EngineOptions.usualDraftTokens
 
         /// The usual ones.
         public init() {}
@@ -161,10 +163,12 @@ public actor ModelHost {
         }
         let progress = LoadProgress(totalBytes: checkpoint.totalBytes)
         entries[id]?.state = .loading(progress)
-        let device = device
+        let device = device, draftTokens = options.draftTokens
         let thread = Thread {
             let result = Result {
-                try LoadedModel(checkpoint, id: id, device: device, plan: plan) { progress.record($0) }
+                try LoadedModel(checkpoint, id: id, device: device, plan: plan, draftTokens: draftTokens) {
+                    progress.record($0)
+                }
             }
             Task { await self.finish(id, result) }
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Generation
 import OrderedJSON
 import Providers
 import TOMLReader
@@ -22,6 +23,13 @@ struct MachineFlags: ParsableArguments {
         name: .long, help: "How keys and values of past tokens are kept: bf16, f32, or int8 in half the memory.",
         transform: { try Configuration.cacheFormat($0, "--cache-type") })
     var cacheType: CacheFormat?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Tokens guessed from the text so far and tried at once, at most; 16 if not given, 0: none. The text is the same.",
+            valueName: "tokens"))
+    var draft: Int?
 }
 
 /// All settings, each from the first place that has it: flag, environment, file, default.
@@ -35,6 +43,7 @@ struct Configuration {
     let parallel: Int
     let memoryBytes: Int?
     let cacheFormat: CacheFormat?
+    let draftTokens: Int
     let instructionSet: String?
     let models: [String]
     let policy: InferencePolicy
@@ -75,6 +84,8 @@ struct Configuration {
                 try Self.cacheFormat($0, "HYBRIE_CACHE_TYPE")
             }
             ?? file.string("cache_type").map { try Self.cacheFormat($0, "'cache_type' in \(file.name)") }
+        draftTokens =
+            try number(flags.draft, "HYBRIE_DRAFT", "draft", in: 0...64) ?? EngineOptions.usualDraftTokens
         instructionSet = environment["HYBRIE_ISA"]
         models =
             try environment["HYBRIE_MODELS"]?.split(separator: ",").map(String.init) ?? file.strings("models") ?? []

@@ -49,6 +49,7 @@ struct Wiring {
         options.parallel = configuration.parallel
         options.memoryBytes = configuration.memoryBytes
         options.cacheFormat = configuration.cacheFormat
+        options.draftTokens = configuration.draftTokens
         let host = ModelHost(device: device, options: options, logger: logger)
         for model in models.isEmpty ? configuration.models : models {
             let (id, path) = try locate(model)
@@ -65,6 +66,7 @@ struct Wiring {
         let plan = try MemoryPlan(
             checkpoint, on: device, context: configuration.context, parallel: parallel,
             available: configuration.memoryBytes ?? AvailableMemory.bytes)
-        return try LoadedModel(checkpoint, id: id, device: device, plan: plan)
+        return try LoadedModel(
+            checkpoint, id: id, device: device, plan: plan, draftTokens: configuration.draftTokens)
     }
 }

@@ -29,6 +29,8 @@ struct MetricsText {
         counter("hybrie_prompt_tokens_total", "Prompt tokens computed.", statistics.promptTokens)
         counter("hybrie_cached_tokens_total", "Prompt tokens found in the prefix cache.", statistics.cachedTokens)
         counter("hybrie_generated_tokens_total", "Tokens generated.", statistics.generatedTokens)
+        counter("hybrie_draft_tokens_total", "Tokens that were guessed and tried.", statistics.draftTokens)
+        counter("hybrie_draft_tokens_accepted_total", "Guessed tokens that were right.", statistics.acceptedDraftTokens)
         add(
             "hybrie_time_to_first_token_seconds", "From arrival to the first token.", statistics.timeToFirstToken, label
         )

@@ -76,6 +76,19 @@ struct PageAllocator {
         return true
     }
 
+    /// Adds free pages until `tokens` fit, at nobody's expense: what is remembered stays.
+    /// - Returns: how many tokens fit, `tokens` at most.
+    mutating func extendFreely(_ lease: inout Lease, toHold tokens: Int) -> Int {
+        while lease.pages.count * Self.pageTokens < tokens, let page = free.popLast() { lease.pages.append(page) }
+        return min(tokens, lease.pages.count * Self.pageTokens)
+    }
+
+    /// Gives back the pages behind the first `tokens`.
+    mutating func shrink(_ lease: inout Lease, toHold tokens: Int) {
+        let kept = max(lease.remembered, (tokens + Self.pageTokens - 1) / Self.pageTokens)
+        while lease.pages.count > kept { free.append(lease.pages.removeLast()) }
+    }
+
     /// Remembers the full pages of a sequence whose first `tokens` are computed.
     mutating func remember(_ lease: inout Lease, tokens: some RandomAccessCollection<Int32>) {
         while (lease.remembered + 1) * Self.pageTokens <= tokens.count {

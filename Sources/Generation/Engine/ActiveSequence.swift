@@ -16,6 +16,10 @@ final class ActiveSequence {
     var computed = 0
     var cachedTokens = 0
     var lastToken: ContinuousClock.Instant?
+    /// How the answer may go on.
+    var guesses: SequenceGuesses
+    /// Whether the end has been sent: rows of a draft that lie behind it are of no use.
+    var hasEnded = false
     /// Reports of prompt tokens gathered so far.
     var promptReports: [TokenReport] = []
     /// The sum of the prompt's final states so far, where their mean is wanted.
@@ -23,13 +27,14 @@ final class ActiveSequence {
     private var detokenizer: StreamingDetokenizer
     private var stops: StopRules
 
-    init(_ command: EngineCommand) {
+    init(_ command: EngineCommand, chances: GuessChances) {
         request = command.request
         outlet = command.outlet
         maxTokens = command.maxTokens
         arrival = .now
         sampler = Sampler(request.sampling, prompt: request.prompt)
         tokens = request.prompt
+        guesses = SequenceGuesses(like: chances)
         detokenizer = StreamingDetokenizer(tokenizer: command.tokenizer, skipSpecial: !request.ignoresEnd)
         stops = StopRules(request.stop)
     }

@@ -39,7 +39,7 @@ public final class Engine: Sendable {
     }
 
     /// Takes a request. The stream ends with ``GenerationEvent/finished(_:text:usage:)`` or
-    /// ``GenerationEvent/failed(_:)``; leaving it early stops the sequence within a token.
+    /// ``GenerationEvent/failed(_:)``; leaving it early stops the sequence within a step.
     /// - Throws: ``EngineError``.
     public func generate(_ request: GenerationRequest) throws(EngineError) -> AsyncStream<GenerationEvent> {
         try check(request.prompt)

@@ -5,9 +5,9 @@ import Tensors
 
 /// The thread that runs the model: takes requests in, feeds prompts in chunks beside running answers, chooses tokens.
 ///
-/// A step is one batch through the model: one token of every running answer, and as much of the waiting prompts as the
-/// time for a step permits. When pages run out the youngest sequence is set back and computed again later; since no
-/// result depends on the batch, its text is the same.
+/// A step is one batch through the model: one token of every running answer, what is guessed to follow it where that pays,
+/// and as much of the waiting prompts as the time for a step permits. When pages run out the youngest sequence is set back
+/// and computed again later; since no result depends on the batch, its text is the same.
 final class EngineLoop {
     private let decoder: any Decoder
     private let endTokens: Set<Int32>
@@ -20,6 +20,9 @@ final class EngineLoop {
     private var statistics = EngineStatistics()
     /// Tokens per second that prompts lately ran at.
     private var promptRate = 100.0
+    private var draftLengths = DraftLengths()
+    /// How often guesses come true in this engine, for answers that have made none.
+    private var chances = GuessChances(weight: 0.02)
 
     init(decoder: any Decoder, endTokens: Set<Int32>, options: EngineOptions, inbox: Inbox) throws {
         self.decoder = decoder
@@ -43,7 +46,7 @@ final class EngineLoop {
         while true {
             let rings = inbox.ringsSoFar
             guard let commands = inbox.take() else { break }
-            for command in commands { waiting.append(ActiveSequence(command)) }
+            for command in commands { waiting.append(ActiveSequence(command, chances: chances)) }
             dropAbandoned()
             admit()
             inbox.publish { [self] in publish(into: &$0) }
@@ -105,6 +108,8 @@ extension EngineLoop {
     private struct Share {
         let sequence: ActiveSequence
         let tokens: Range<Int>
+        /// Guesses at what follows these, tried in the same step.
+        var draft: ArraySlice<Int32> = []
         /// Its first place in the batch.
         let start: Int
         var isLast: Bool { tokens.upperBound == sequence.tokens.count }
@@ -116,6 +121,15 @@ extension EngineLoop {
         var sequence: ActiveSequence { share.sequence }
         /// Its place in the batch.
         var row: Int { token - share.tokens.lowerBound + share.start }
+        /// Its place in the share's draft; none if it isn't guessed.
+        var guess: Int? {
+            token < share.tokens.upperBound ? nil : share.draft.startIndex + token - share.tokens.upperBound
+        }
+        /// Whether the sequence has come to end with just this token, if it was guessed.
+        var isRight: Bool {
+            guard let guess else { return true }
+            return token + 1 == sequence.tokens.count && share.draft[guess] == sequence.tokens[token]
+        }
     }
 
     private func step() {
@@ -124,27 +138,34 @@ extension EngineLoop {
         var batch = Batch()
         for share in shares {
             batch.append(
-                share.sequence.tokens[share.tokens], position: share.tokens.lowerBound,
+                share.sequence.tokens[share.tokens] + share.draft, position: share.tokens.lowerBound,
                 pages: share.sequence.lease.pages)
         }
-        // States are needed of each last token, and of all tokens of a prompt that is to be reported or embedded.
+        // States are needed of each last token and of guesses behind it, and of all tokens of a prompt that is to be
+        // reported or embedded.
         let wanted = shares.flatMap { share -> [Wanted] in
             let needsAll = share.sequence.needsWholePrompt
             guard share.isLast || needsAll else { return [] }
-            return (needsAll ? share.tokens : share.tokens.suffix(1)).map { Wanted(share: share, token: $0) }
+            let first = needsAll ? share.tokens.lowerBound : share.tokens.upperBound - 1
+            return (first..<share.tokens.upperBound + share.draft.count).map { Wanted(share: share, token: $0) }
         }
         let start = ContinuousClock.now
         let hidden = decoder.hiddenStates(of: batch, rows: wanted.map(\.row), cache: cache)
-        measure(shares, since: start)
-        for share in shares {
-            let sequence = share.sequence
-            sequence.computed = share.tokens.upperBound
-            if sequence.reusesPrefix {
-                allocator.remember(&sequence.lease, tokens: sequence.tokens[..<sequence.computed])
-            }
-        }
+        let time = start.duration(to: .now)
+        let hasPrompts = measure(shares, time: time)
+        for share in shares { note(share.sequence, computed: share.tokens.upperBound) }
         addStates(wanted, hidden: hidden)
-        choose(wanted, hidden: hidden)
+        let total = time + choose(wanted, hidden: hidden)
+        if !hasPrompts { draftLengths.cost.note(rows: batch.tokens.count, seconds: total.seconds) }
+        for share in shares where !share.draft.isEmpty {
+            allocator.shrink(&share.sequence.lease, toHold: share.sequence.tokens.count)
+        }
+    }
+
+    private func note(_ sequence: ActiveSequence, computed: Int) {
+        sequence.computed = computed
+        guard sequence.reusesPrefix else { return }
+        allocator.remember(&sequence.lease, tokens: sequence.tokens[..<computed])
     }
 
     /// One token of each running answer, then prompts in the order of arrival until the step is full.
@@ -160,15 +181,42 @@ extension EngineLoop {
         var room = min(options.chunkTokens, max(32, Int(promptRate * time.seconds)))
         var shares: [Share] = []
         var start = 0
-        for sequence in answers + running.filter({ !$0.isDecoding }) {
-            let count = sequence.isDecoding ? 1 : min(sequence.pending, room)
+        let prompts = running.filter { !$0.isDecoding }
+        for (sequence, draft) in zip(answers, drafts(of: answers, besidePrompts: !prompts.isEmpty)) {
+            let last = sequence.computed
+            shares.append(Share(sequence: sequence, tokens: last..<last + 1, draft: draft, start: start))
+            start += 1 + draft.count
+        }
+        for sequence in prompts {
+            let count = min(sequence.pending, room)
             guard count > 0 else { continue }
-            if !sequence.isDecoding { room -= count }
+            room -= count
             shares.append(
                 Share(sequence: sequence, tokens: sequence.computed..<sequence.computed + count, start: start))
             start += count
         }
         return shares
+    }
+
+    /// What is guessed to follow each of `answers`, as far as this step tries it. Pages for it come at nobody's expense.
+    private func drafts(of answers: [ActiveSequence], besidePrompts: Bool) -> [ArraySlice<Int32>] {
+        guard options.draftTokens > 0 else { return answers.map { _ in [] } }
+        for sequence in answers {
+            // After the last token that the answer may have nothing is chosen.
+            let most = min(options.draftTokens, sequence.maxTokens - sequence.generated - 1)
+            sequence.guesses.look(at: sequence.tokens, most: most)
+        }
+        let guesses = answers.map { (chance: $0.guesses.chance, most: $0.guesses.tokens.count) }
+        // Beside prompts a row costs as much as one of theirs.
+        let lengths =
+            options.triesAllGuesses
+            ? guesses.map(\.most) : besidePrompts ? guesses.map { _ in 0 } : draftLengths.choose(guesses)
+        return zip(answers, lengths).map { sequence, length in
+            let known = sequence.tokens.count
+            let room = allocator.extendFreely(&sequence.lease, toHold: known + length) - known
+            statistics.draftTokens += room
+            return sequence.guesses.tokens.prefix(room)
+        }
     }
 
     private func setBackYoungest() {
@@ -180,13 +228,13 @@ extension EngineLoop {
         statistics.preemptions += 1
     }
 
-    private func measure(_ shares: [Share], since start: ContinuousClock.Instant) {
+    /// - Returns: whether there were prompts among them.
+    private func measure(_ shares: [Share], time: Duration) -> Bool {
         let prompts = shares.filter { !$0.sequence.isDecoding }.reduce(0) { $0 + $1.tokens.count }
         statistics.promptTokens += prompts
         let total = shares.reduce(0) { $0 + $1.tokens.count }
-        guard prompts >= 16 else { return }
-        let rate = Double(total) / max(1e-6, start.duration(to: .now).seconds)
-        promptRate = 0.7 * promptRate + 0.3 * rate
+        if prompts >= 16 { promptRate = 0.7 * promptRate + 0.3 * Double(total) / max(1e-6, time.seconds) }
+        return prompts > 0
     }
 
     /// Rows of scores that are computed at a time: a row of a large vocabulary is more than half a megabyte.
@@ -206,22 +254,34 @@ extension EngineLoop {
     }
 
     /// Uses the scores that come out of the states of all others.
-    private func choose(_ wanted: [Wanted], hidden: Tensor) {
+    /// - Returns: how long the model took for the scores.
+    private func choose(_ wanted: [Wanted], hidden: Tensor) -> Duration {
+        var time = Duration.zero
         let scored = wanted.indices.filter { !wanted[$0].sequence.request.embeds }
         for first in stride(from: 0, to: scored.count, by: Self.scoreRows) {
             let rows = scored[first..<min(first + Self.scoreRows, scored.count)]
+            let start = ContinuousClock.now
             let logits = decoder.logits(decoder.device.rows(hidden, Array(rows)))
+            time += start.duration(to: .now)
             logits.withFloats { all in
                 for (place, row) in rows.enumerated() {
                     let scores = all.extracting(place * logits.width..<(place + 1) * logits.width)
-                    use(scores, for: wanted[row].sequence, token: wanted[row].token)
+                    use(scores, for: wanted[row])
                 }
             }
         }
+        return time
     }
 
-    /// Uses the scores after token number `token` of a sequence: for the report of the prompt, or to choose the next one.
-    private func use(_ scores: Span<Float>, for sequence: ActiveSequence, token: Int) {
+    /// Uses the scores after a token: for the report of the prompt, or to choose the next one. What comes after a wrong
+    /// guess or the end is of no use.
+    private func use(_ scores: Span<Float>, for wanted: Wanted) {
+        let sequence = wanted.sequence, token = wanted.token
+        guard !sequence.hasEnded, wanted.isRight else { return }
+        if wanted.guess != nil {
+            statistics.acceptedDraftTokens += 1
+            note(sequence, computed: token + 1)
+        }
         let prompt = sequence.request.prompt
         if sequence.request.reportsPrompt, sequence.generated == 0 {
             if token == 0 { sequence.promptReports = [TokenReport(id: prompt[0], logprob: nil, top: [])] }
@@ -251,6 +311,9 @@ extension EngineLoop {
             statistics.timeToFirstToken.record(sequence.arrival.duration(to: now).seconds)
         }
         sequence.lastToken = now
+        if let outcome = sequence.guesses.compare(with: token) {
+            chances.note(outcome.wasRight, length: outcome.length)
+        }
         statistics.generatedTokens += 1
         let isEnd = ends.contains(token) || sequence.request.stopTokenIDs.contains(token)
         let report = report(token, scores: scores, for: sequence)
@@ -259,6 +322,7 @@ extension EngineLoop {
 
     private func end(_ sequence: ActiveSequence, _ last: () -> Void) {
         last()
+        sequence.hasEnded = true
         allocator.end(&sequence.lease)
         running.removeAll { $0 === sequence }
         statistics.finished += 1

@@ -19,6 +19,14 @@ public struct EngineOptions: Sendable {
     /// How long a step of prompts alone may take: cancelling waits for it.
     public var promptStep: Duration = .milliseconds(800)
 
+    /// Tokens of an answer that are guessed from what was written before and tried in one step, at most; 0: none. The text
+    /// is the same without, and how many it pays to try is measured.
+    public var draftTokens = Self.usualDraftTokens
+    /// Whether as many as are guessed are tried, whatever that costs: for tests.
+    package var triesAllGuesses = false
+    /// ``draftTokens`` where nobody asks for others.
+    public static let usualDraftTokens = 16
+
     /// Limits with the usual rest.
     public init(contextTokens: Int, cacheTokens: Int) {
         self.contextTokens = contextTokens

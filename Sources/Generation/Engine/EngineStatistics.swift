@@ -20,6 +20,10 @@ public struct EngineStatistics: Sendable {
     public var cachedTokens = 0
     /// Tokens generated.
     public var generatedTokens = 0
+    /// Tokens that were guessed and tried.
+    public var draftTokens = 0
+    /// Of those, the ones that were right.
+    public var acceptedDraftTokens = 0
     /// Pages of the key-value cache, and how many are in use.
     public var pages = 0
     /// Pages held by running sequences.

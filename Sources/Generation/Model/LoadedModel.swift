@@ -34,11 +34,12 @@ public final class LoadedModel: Sendable {
     /// - Parameters:
     ///   - id: the name that requests will use.
     ///   - plan: sizes that were found to fit.
+    ///   - draftTokens: see ``EngineOptions/draftTokens``.
     ///   - progress: told the bytes of the checkpoint that are done; throwing stops the load.
     /// - Throws: `CheckpointError`, `TokenizerError`, `TemplateError` or `TensorError` with what is at fault.
     public init(
         _ checkpoint: Checkpoint, id: String, device: any Device, plan: MemoryPlan,
-        progress: @escaping (Int) throws -> Void = { _ in }
+        draftTokens: Int = EngineOptions.usualDraftTokens, progress: @escaping (Int) throws -> Void = { _ in }
     ) throws {
         self.id = id
         self.plan = plan
@@ -55,6 +56,7 @@ public final class LoadedModel: Sendable {
         var options = EngineOptions(contextTokens: plan.contextTokens, cacheTokens: plan.cacheTokens)
         options.parallel = plan.parallel
         options.cacheFormat = plan.cacheFormat
+        options.draftTokens = draftTokens
         engine = try Engine(decoder: decoder, tokenizer: tokenizer, endTokens: endTokens, options: options)
     }
 
