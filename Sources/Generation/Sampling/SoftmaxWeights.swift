@@ -33,7 +33,10 @@ extension SIMD16<Float> {
     /// to the seventh power (as `hk_exp` of CKernels, after Cephes' expf).
     fileprivate var exponential: Self {
         let x = replacing(with: -87, where: self .< -87)
-        let n = (x * 1.442_695_04).rounded(.toNearestOrEven)
+        // 1.5 · 2^23: adding it rounds to an integer, which stands in the low bits then.
+        let magic: Float = 12_582_912
+        let shifted = x * 1.442_695_04 + magic
+        let n = shifted - magic
         let r = (x - n * 0.693_359_375) + n * 2.121_944_40e-4
         var p = r * (1.0 / 5040) + 1.0 / 720
         p = p * r + 1.0 / 120
@@ -43,7 +46,7 @@ extension SIMD16<Float> {
         p = p * r + 1
         p = p * r + 1
         // A SIMD16 of floats and one of their bits are the same 64 bytes.
-        let power = unsafeBitCast((SIMD16<Int32>(n) &+ 127) &<< 23, to: Self.self)
-        return p * power
+        let whole = unsafeBitCast(shifted, to: SIMD16<Int32>.self) &- Int32(bitPattern: magic.bitPattern)
+        return p * unsafeBitCast((whole &+ 127) &<< 23, to: Self.self)
     }
 }
