@@ -1,6 +1,7 @@
 // Chooses the instruction set once, by what the processor and the system offer.
 #if defined(__linux__)
 #define _GNU_SOURCE
+#include <malloc.h>
 #include <sched.h>
 #endif
 #include "kernels.h"
@@ -52,4 +53,10 @@ int hk_usable_cores(void) {
     if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
     return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+void hk_return_memory(void) {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }

@@ -59,13 +59,6 @@ import Testing
         expectFault("llama.vocab_size", "9") { _ = try Self.open(file) }
     }
 
-    @Test(arguments: ["a c", "x b", "a x", "ab", "a ", " ", ""])
-    func `G11 a merge that names no token, or makes none, is refused`(merge: String) {
-        var file = TinyModels.llama()
-        file["tokenizer.ggml.merges"] = .strings(["a b", merge])
-        expectFault("tokenizer.ggml.merges") { _ = try Self.open(file) }
-    }
-
     @Test(arguments: ["bos", "eos", "eot", "padding", "unknown"])
     func `G11 a special id that is negative or beyond the vocabulary is refused`(name: String) {
         let key = "tokenizer.ggml.\(name)_token_id"

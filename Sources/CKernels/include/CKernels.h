@@ -193,6 +193,9 @@ const hk_kernels *hk_select(const char *name);
 /// Cores on which the system lets this process run.
 int hk_usable_cores(void);
 
+/// Gives memory that was freed back to the system, where the allocator would keep it.
+void hk_return_memory(void);
+
 /// Tells the processor that this thread is waiting in a loop.
 static inline void hk_pause(void) {
 #if defined(__x86_64__)

@@ -26,7 +26,6 @@ extension GGUFVocabulary {
         types = try Self.types(metadata, count: rows)
         try Self.checkScores(metadata, count: rows)
         merges = try metadata.array(Self.prefix + "merges")?.strings() ?? []
-        try Self.checkMerges(merges, tokens, metadata.file)
         pre = try metadata.string(Self.prefix + "pre") ?? "default"
         addBOS = try metadata.bool(Self.prefix + "add_bos_token")
         bosTokenID = try Self.id("bos_token_id", metadata, count: rows)
@@ -76,31 +75,6 @@ extension GGUFVocabulary {
         guard array.elementType == .float32, array.count == count else {
             throw .malformed(
                 metadata.file, key, expected: "an array of \(count) float32", found: GGUFValue.array(array).shown)
-        }
-    }
-
-    /// Both parts of each merge and their union must be tokens: a merge to nothing would have no id.
-    private static func checkMerges(
-        _ merges: [String], _ tokens: [String], _ file: String
-    ) throws(CheckpointError) {
-        guard !merges.isEmpty else { return }
-        var known = Set<UTF8Key>(minimumCapacity: tokens.count)
-        for token in tokens { known.insert(UTF8Key(token)) }
-        for merge in merges {
-            // The left part has at least one byte, so a merge may start with a space.
-            let bytes = merge.utf8
-            let space = bytes.dropFirst().firstIndex(of: UInt8(ascii: " "))
-            guard let space, space != bytes.indices.last else {
-                throw .malformed(
-                    file, prefix + "merges", expected: "two tokens with a space between",
-                    found: CheckpointError.quoted(merge))
-            }
-            let (left, right) = (String(merge[..<space]), String(merge[bytes.index(after: space)...]))
-            for token in [left, right, left + right] where !known.contains(UTF8Key(token)) {
-                throw .malformed(
-                    file, prefix + "merges", expected: "parts and results that are tokens",
-                    found: "\(CheckpointError.quoted(merge)) without \(CheckpointError.quoted(token))")
-            }
         }
     }
 }

@@ -1,4 +1,5 @@
 public import Checkpoints
+import Foundation
 import LanguageModels
 import Synchronization
 public import Tensors
@@ -44,7 +45,8 @@ public final class LoadedModel: Sendable {
         self.id = id
         self.plan = plan
         config = checkpoint.config
-        tokenizer = try Tokenizer(checkpoint)
+        let (tokenizer, decoder) = try Self.load(checkpoint, on: device, progress: progress)
+        self.tokenizer = tokenizer
         var format = AnswerFormat.detect(templateSource: checkpoint.chatTemplate ?? "")
         templateKnowsTools = format.toolCalls != .none
         if !templateKnowsTools { format.toolCalls = .hermes }
@@ -52,12 +54,37 @@ public final class LoadedModel: Sendable {
         template = try checkpoint.chatTemplate.map { source throws(TemplateError) in try ChatTemplate(source) }
         specialTokens = checkpoint.specialTokens
         endTokens = Set(checkpoint.config.eosTokenIDs.compactMap { Int32(exactly: $0) })
-        let decoder = try DecoderRegistry.load(checkpoint, on: device, progress: progress)
         var options = EngineOptions(contextTokens: plan.contextTokens, cacheTokens: plan.cacheTokens)
         options.parallel = plan.parallel
         options.cacheFormat = plan.cacheFormat
         options.draftTokens = draftTokens
         engine = try Engine(decoder: decoder, tokenizer: tokenizer, endTokens: endTokens, options: options)
+    }
+
+    /// Makes the tokenizer while the weights are read: a large vocabulary takes as long as a small model.
+    private static func load(
+        _ checkpoint: Checkpoint, on device: any Device, progress: @escaping (Int) throws -> Void
+    ) throws -> (Tokenizer, any Decoder) {
+        let tokenizer = Mutex<Result<Tokenizer, any Error>?>(nil)
+        let done = DispatchSemaphore(value: 0)
+        let thread = Thread {
+            let result = Result<Tokenizer, any Error> { try Tokenizer(checkpoint) }
+            tokenizer.withLock { $0 = result }
+            done.signal()
+        }
+        thread.start()
+        let decoder = Result {
+            try DecoderRegistry.load(checkpoint, on: device) { bytes in
+                // Of no use without a tokenizer, however many gigabytes are still to come.
+                if case .failure(let error)? = tokenizer.withLock({ $0 }) { throw error }
+                try progress(bytes)
+            }
+        }
+        done.wait()
+        guard let made = tokenizer.withLock({ $0 }) else { preconditionFailure("the thread has set it") }
+        // Reading took and gave back much.
+        ProcessMemory.returnFreed()
+        return (try made.get(), try decoder.get())
     }
 
     deinit { engine.stop() }

@@ -14,6 +14,12 @@ public enum UsableCores {
     }
 }
 
+/// Memory of this process.
+public enum ProcessMemory {
+    /// Gives what was freed back to the system, where the allocator would keep it for as long as the process runs.
+    public static func returnFreed() { hk_return_memory() }
+}
+
 /// What the machine can do at best, measured: the limits that speeds are held against.
 public enum MachineLimits {
     /// Bytes per second that `device`'s threads read together from memory far larger than any cache.
