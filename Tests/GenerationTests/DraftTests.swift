@@ -84,7 +84,10 @@ import Tokenizers
         sometimes { request.sampling.repetitionPenalty = 1.1 }
         sometimes { request.sampling.frequencyPenalty = 0.3 }
         sometimes { request.sampling.presencePenalty = 0.3 }
-        sometimes { request.sampling.logitBias = [request.prompt[0]: 2, request.prompt[1]: -3] }
+        sometimes {
+            request.sampling.logitBias = [request.prompt[0]: 2]
+            request.sampling.logitBias[request.prompt[1]] = -3
+        }
         sometimes { request.topLogprobs = 3 }
         sometimes { request.reportsPrompt = true }
         sometimes { request.minTokens = 12 }
