@@ -53,6 +53,49 @@ extension CPUDevice {
     }
 
     private func attend(_ query: Tensor, heads: AttentionHeads, batch: Batch, cache: CPUCache, layer: Int) -> Tensor {
+        let tasks = Self.tasks(batch, heads)
+        let output = makeTensor(query.shape)
+        let places = AttentionPlaces(
+            query: query, output: output, heads: heads, batch: batch, cache: cache, layer: layer, device: self)
+        let segments = tasks.map { task in
+            let seen = batch.parts[task.part].position + task.tokens.upperBound
+            return (seen + Int(HK_SEGMENT_KEYS) - 1) / Int(HK_SEGMENT_KEYS)
+        }
+        let longest = segments.max() ?? 0, isSegmented = longest > 1
+        // Few heads and few tokens, but many keys: threads share the keys of a task.
+        let sharesKeys = isSegmented && tasks.count < 4 * team.threads
+        let partialFloats = longest * Int(HK_MAX_QUERY_ROWS) * (Int(HK_PARTIAL) + heads.headDim)
+        let partials = isSegmented ? pool.storage(count: partialFloats * (sharesKeys ? tasks.count : threads)) : nil
+        /// Calls `body` for each task and each of `steps`, on all threads.
+        func each(steps: Int, _ body: (_ job: UnsafeMutablePointer<hk_attention_job>, _ step: Int) -> Void) {
+            team.share(tasks.count * steps, piece: 1) { range, thread in
+                for index in range where index % steps < segments[index / steps] {
+                    let task = index / steps
+                    unsafe places.withJob(tasks[task], thread: thread) { job in
+                        if let partials {
+                            unsafe job.pointee.segments = segments[task]
+                            unsafe job.pointee.partials = partials.base + (sharesKeys ? task : thread) * partialFloats
+                        }
+                        unsafe body(job, index % steps)
+                    }
+                }
+            }
+        }
+        if sharesKeys {
+            unsafe each(steps: longest) { unsafe kernels.pointee.attention($0, $1) }
+            unsafe each(steps: 1) { job, _ in unsafe kernels.pointee.join(job) }
+        } else {
+            unsafe each(steps: 1) { job, _ in
+                for segment in 0..<max(1, unsafe job.pointee.segments) {
+                    unsafe kernels.pointee.attention(job, segment)
+                }
+                if isSegmented { unsafe kernels.pointee.join(job) }
+            }
+        }
+        return output
+    }
+
+    private static func tasks(_ batch: Batch, _ heads: AttentionHeads) -> [AttentionTask] {
         let group = heads.heads / heads.kvHeads
         let most = Int(HK_MAX_QUERY_ROWS)
         var tasks: [AttentionTask] = []
@@ -69,54 +112,7 @@ extension CPUDevice {
                 }
             }
         }
-        let output = makeTensor(query.shape)
-        let places = AttentionPlaces(
-            query: query, output: output, heads: heads, batch: batch, cache: cache, layer: layer, device: self)
-        let segments = tasks.map { task in
-            let seen = batch.parts[task.part].position + task.tokens.upperBound
-            return (seen + Int(HK_SEGMENT_KEYS) - 1) / Int(HK_SEGMENT_KEYS)
-        }
-        let longest = segments.max() ?? 0
-        if longest <= 1 {
-            team.share(tasks.count, piece: 1) { range, thread in
-                for task in range {
-                    unsafe places.withJob(tasks[task], thread: thread) { unsafe kernels.pointee.attention($0, 0) }
-                }
-            }
-            return output
-        }
-        let partialFloats = longest * most * (Int(HK_PARTIAL) + heads.headDim)
-        guard tasks.count < 4 * team.threads else {
-            let partials = pool.storage(count: partialFloats * team.threads)
-            team.share(tasks.count, piece: 1) { range, thread in
-                for task in range {
-                    unsafe places.withJob(tasks[task], thread: thread) { job in
-                        unsafe job.pointee.segments = segments[task]
-                        unsafe job.pointee.partials = partials.base + thread * partialFloats
-                        for segment in 0..<segments[task] { unsafe kernels.pointee.attention(job, segment) }
-                        unsafe kernels.pointee.join(job)
-                    }
-                }
-            }
-            return output
-        }
-        // Few heads and few tokens, but many keys: threads share the keys out.
-        let partials = pool.storage(count: partialFloats * tasks.count)
-        func each(_ count: Int, _ body: (_ job: UnsafeMutablePointer<hk_attention_job>, _ segment: Int) -> Void) {
-            team.share(tasks.count * count, piece: 1) { range, thread in
-                for index in range where index % count < segments[index / count] {
-                    let task = index / count
-                    unsafe places.withJob(tasks[task], thread: thread) { job in
-                        unsafe job.pointee.segments = segments[task]
-                        unsafe job.pointee.partials = partials.base + task * partialFloats
-                        unsafe body(job, index % count)
-                    }
-                }
-            }
-        }
-        unsafe each(longest) { unsafe kernels.pointee.attention($0, $1) }
-        unsafe each(1) { job, _ in unsafe kernels.pointee.join(job) }
-        return output
+        return tasks
     }
 }
 

@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 
 extension CPUDevice {
     /// See ``Device/linear(_:_:)``.
@@ -58,6 +59,7 @@ extension CPUDevice {
         let total = panels.reduce(0, +)
         // Pieces large enough to read long stretches of memory, small enough that no thread waits long at the end.
         let piece = max(4, total / (team.threads * 8) / 4 * 4)
+        if let next = unsafe order.note(UInt(bitPattern: jobs[0].panels)) { team.willRead(at: next) }
         team.share(total, piece: piece) { range, _ in
             var first = 0
             for (index, count) in panels.enumerated() {
@@ -69,6 +71,28 @@ extension CPUDevice {
                 }
                 first += count
             }
+        }
+    }
+}
+
+/// Which weight is read after which: a model walks through them in the same order at every step.
+final class ReadingOrder: Sendable {
+    private struct State {
+        var after: [UInt: UInt] = [:]
+        var last: UInt = 0
+    }
+    private let state = Mutex(State())
+    /// More than any model has; weights that are gone are forgotten with the others.
+    private static let most = 1 << 14
+
+    /// Takes in that the weight at `address` is read now.
+    /// - Returns: where the one is that came after it the last time.
+    func note(_ address: UInt) -> UInt? {
+        state.withLock { state in
+            if state.after.count >= Self.most { state.after = [:] }
+            state.after[state.last] = address
+            state.last = address
+            return state.after[address]
         }
     }
 }

@@ -6,6 +6,7 @@ import Foundation
     nonisolated(unsafe) let kernels: UnsafePointer<hk_kernels>
     let team: WorkerTeam
     let pool = FloatPool()
+    let order = ReadingOrder()
 
     /// The processor with `threads` threads.
     /// - Parameters:

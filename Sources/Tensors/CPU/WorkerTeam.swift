@@ -16,6 +16,8 @@ final class WorkerTeam: @unchecked Sendable {
     private let state = Atomic<UInt64>(0)
     private let sleepers = Atomic<Int>(0)
     private let isDissolved = Atomic<Bool>(false)
+    /// Where memory will be read after this job; 0: unknown.
+    private let ahead = Atomic<UInt>(0)
     private let wake = NSCondition()
     /// One caller at a time.
     private let turn = NSLock()
@@ -24,6 +26,8 @@ final class WorkerTeam: @unchecked Sendable {
     private static let open: UInt64 = 1 << 16
     private static let next: UInt64 = 1 << 17
     private static let joined: UInt64 = open - 1
+    /// Bytes that a worker with nothing else to do fetches of what is read next: a part of its second-level cache.
+    private static let aheadBytes: UInt = 256 << 10
     /// Rounds a worker spins before it sleeps: about two milliseconds.
     private static let spins = 40_000
 
@@ -59,6 +63,18 @@ final class WorkerTeam: @unchecked Sendable {
                 guard start < count else { return }
                 body(start..<min(start + piece, count), thread)
             }
+        }
+    }
+
+    /// Tells where the job after the next one will read: between jobs the caller computes alone, and memory would stand idle.
+    func willRead(at address: UInt) { ahead.store(address, ordering: .relaxed) }
+
+    private func fetchAhead(since job: UInt64) {
+        let start = ahead.exchange(0, ordering: .relaxed)
+        guard start > 0 else { return }
+        for at in stride(from: start, to: start + Self.aheadBytes, by: 4096) {
+            guard state.load(ordering: .relaxed) / Self.next == job else { return }
+            hk_fetch_ahead(at)
         }
     }
 
@@ -113,6 +129,7 @@ final class WorkerTeam: @unchecked Sendable {
                 if exchanged {
                     job?(index)
                     state.wrappingSubtract(1, ordering: .releasing)
+                    fetchAhead(since: seen)
                     break
                 }
                 now = original
