@@ -45,8 +45,6 @@ public final class LoadedModel: Sendable {
         self.id = id
         self.plan = plan
         config = checkpoint.config
-        let (tokenizer, decoder) = try Self.load(checkpoint, on: device, progress: progress)
-        self.tokenizer = tokenizer
         var format = AnswerFormat.detect(templateSource: checkpoint.chatTemplate ?? "")
         templateKnowsTools = format.toolCalls != .none
         if !templateKnowsTools { format.toolCalls = .hermes }
@@ -54,6 +52,8 @@ public final class LoadedModel: Sendable {
         template = try checkpoint.chatTemplate.map { source throws(TemplateError) in try ChatTemplate(source) }
         specialTokens = checkpoint.specialTokens
         endTokens = Set(checkpoint.config.eosTokenIDs.compactMap { Int32(exactly: $0) })
+        let (tokenizer, decoder) = try Self.load(checkpoint, on: device, progress: progress)
+        self.tokenizer = tokenizer
         var options = EngineOptions(contextTokens: plan.contextTokens, cacheTokens: plan.cacheTokens)
         options.parallel = plan.parallel
         options.cacheFormat = plan.cacheFormat

@@ -77,21 +77,24 @@ extension CPUDevice {
         let rowBytes = matrix.byteCount / weight.rows
         let piece = max(1, Self.pieceBytes / (rowBytes * 16))
         let fault = Mutex<(any Error)?>(nil)
-        team.share(weight.panelsPerMatrix, piece: piece) { range, _ in
-            guard fault.withLock({ $0 == nil }) else { return }
-            let rows = range.lowerBound * 16..<min(range.upperBound * 16, weight.rows)
-            let stored = UnsafeMutableRawBufferPointer.allocate(byteCount: rows.count * rowBytes, alignment: 64)
-            defer { unsafe stored.deallocate() }
-            do {
-                unsafe try matrix.read(at: rows.lowerBound * rowBytes, into: stored)
-                let destination = unsafe panels + range.lowerBound * weight.panelBytes
-                let bytes = UnsafeRawBufferPointer(stored)
-                if matrix.format.layout != nil {
-                    unsafe Self.pack(bytes, rows: rows.count, into: destination, of: weight)
-                } else {
-                    unsafe Self.pack(expanding: bytes, matrix.format, rows: rows.count, into: destination, of: weight)
-                }
-            } catch { fault.withLock { $0 = error } }
+        // Piece by piece also where one thread does them all: a matrix may take a gigabyte.
+        team.share((weight.panelsPerMatrix + piece - 1) / piece, piece: 1) { pieces, _ in
+            for first in pieces.lazy.map({ $0 * piece }) where fault.withLock({ $0 == nil }) {
+                let rows = first * 16..<min((first + piece) * 16, weight.rows)
+                let stored = UnsafeMutableRawBufferPointer.allocate(byteCount: rows.count * rowBytes, alignment: 64)
+                defer { unsafe stored.deallocate() }
+                do {
+                    unsafe try matrix.read(at: rows.lowerBound * rowBytes, into: stored)
+                    let destination = unsafe panels + first * weight.panelBytes
+                    let bytes = UnsafeRawBufferPointer(stored)
+                    if matrix.format.layout != nil {
+                        unsafe Self.pack(bytes, rows: rows.count, into: destination, of: weight)
+                    } else {
+                        unsafe Self.pack(
+                            expanding: bytes, matrix.format, rows: rows.count, into: destination, of: weight)
+                    }
+                } catch { fault.withLock { $0 = error } }
+            }
         }
         if let error = fault.withLock({ $0 }) { throw error }
     }
