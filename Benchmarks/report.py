@@ -42,12 +42,14 @@ def table(columns, lines):
     return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows) + "\n"
 
 
+def measured(entries, machine):
+    """The rows that were measured on this machine, each with its entry."""
+    return [(row, entries[row.id]) for row in ROWS if row.id in entries and entries[row.id]["machine"] == machine]
+
+
 def figures(entries, machine):
     lines = []
-    for row in ROWS:
-        entry = entries.get(row.id)
-        if not entry or entry["machine"] != machine:
-            continue
+    for row, entry in measured(entries, machine):
         for f in results.figures(entry):
             other = f"{spread(f.other)} {f.other_is}" if f.other else ""
             share = f"{f.share_is:.0%} {f.share_of}" if f.share_is is not None else ""
@@ -62,10 +64,7 @@ def figures(entries, machine):
 
 def ways(entries, machine):
     lines = []
-    for row in ROWS:
-        entry = entries.get(row.id)
-        if not entry or entry["machine"] != machine:
-            continue
+    for row, entry in measured(entries, machine):
         winners = sorted({w for f in results.figures(entry) for w in f.winners})
         note = "after the first round only what was within a tenth of the best" if row.slow else ""
         lines.append([row.id, row.what, entry["date"], entry["hybrie"], entry["llama"], entry["runs"],

@@ -31,12 +31,12 @@ public final class ProfiledDevice: Device {
     private func note<R>(_ name: String, bytes: Int = 0, operations: Int = 0, _ body: () -> R) -> R {
         let start = ContinuousClock.now
         let result = body()
-        let time = start.duration(to: .now).components
+        let seconds = start.duration(to: .now).seconds
         noted.withLock { phases in
             let index = phases.firstIndex { $0.name == name } ?? phases.count
             if index == phases.count { phases.append(Phase(name: name)) }
             phases[index].calls += 1
-            phases[index].seconds += Double(time.seconds) + Double(time.attoseconds) * 1e-18
+            phases[index].seconds += seconds
             phases[index].bytes += bytes
             phases[index].operations += operations
         }

@@ -58,8 +58,3 @@ public struct Histogram: Sendable {
         sum += value
     }
 }
-
-extension Duration {
-    /// The duration in seconds.
-    public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}
