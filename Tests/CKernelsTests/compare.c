@@ -78,9 +78,9 @@ static void products(const hk_kernels *kernels, const hk_kernels *oracle) {
 }
 
 static void attention(const hk_kernels *kernels, const hk_kernels *oracle, hk_cache_format format) {
-    enum { DIM = 64, HEADS = 4, KV = 2, TOKENS = 1100, PAGES = (TOKENS + 15) / 16 };
+    enum { DIM = 64, HEADS = 4, KV = 2, TOKENS = 1100, PAGES = (TOKENS + 15) / 16, QUERIES = HK_ROW_GROUP + 2 };
     static float q[2][TOKENS * HEADS * DIM], k[TOKENS * KV * DIM], v[TOKENS * KV * DIM], angle[2][TOKENS * DIM / 2];
-    static float norm[DIM], out[2][2 * DIM], scratch[HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + DIM)];
+    static float norm[DIM], out[2][QUERIES * DIM], scratch[HK_ROW_GROUP * HK_KEY_CHUNK + HK_MAX_QUERY_ROWS * DIM];
     static int32_t page[TOKENS], slot[TOKENS], pages[PAGES];
     for (size_t i = 0; i < TOKENS * HEADS * DIM; i++) q[0][i] = next_float();
     memcpy(q[1], q[0], sizeof q[0]);
@@ -101,12 +101,12 @@ static void attention(const hk_kernels *kernels, const hk_kernels *oracle, hk_ca
             .page = page, .slot = slot};
         with->store(&store, 0, TOKENS);
         hk_attention_job job = {
-            .kv_head = 1, .query_rows = 2, .cache = cache, .pages = pages,
+            .kv_head = 1, .query_rows = QUERIES, .cache = cache, .pages = pages,
             .scale = 0.125f, .scratch = scratch};
-        for (int r = 0; r < 2; r++) {
-            job.q[r] = q[side] + ((TOKENS - 1) * HEADS + 2 + r) * DIM;
+        for (int r = 0; r < QUERIES; r++) {
+            job.q[r] = q[side] + ((TOKENS - 1 - r / 2) * HEADS + 2 + r % 2) * DIM;
             job.out[r] = out[side] + r * DIM;
-            job.keys_seen[r] = TOKENS - 600 * r;
+            job.keys_seen[r] = TOKENS - 600 * (r % 2);
         }
         with->attention(&job, 0);
         free(cache.base);
@@ -115,8 +115,8 @@ static void attention(const hk_kernels *kernels, const hk_kernels *oracle, hk_ca
     compare("rotated queries", 0, q[0], q[1], TOKENS * HEADS * DIM);
     // Keys, values and weights were rounded: a last place there may differ.
     float bound = 4e-3f;
-    for (size_t i = 0; i < 2 * DIM; i++) if (fabsf(out[0][i] - out[1][i]) < bound) out[0][i] = out[1][i];
-    compare("attention over cache", format, out[0], out[1], 2 * DIM);
+    for (size_t i = 0; i < QUERIES * DIM; i++) if (fabsf(out[0][i] - out[1][i]) < bound) out[0][i] = out[1][i];
+    compare("attention over cache", format, out[0], out[1], QUERIES * DIM);
 }
 
 int main(int argc, char **argv) {

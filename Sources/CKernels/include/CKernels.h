@@ -17,8 +17,10 @@
 #define HK_BLOCK 32
 /// Tokens of one page of the key-value cache.
 #define HK_PAGE_TOKENS 16
-/// Query rows that one attention call may take.
-#define HK_MAX_QUERY_ROWS 8
+/// Query rows whose sums registers hold.
+#define HK_ROW_GROUP 8
+/// Query rows that one attention call may take: some groups, which meet the same keys in the cache.
+#define HK_MAX_QUERY_ROWS 64
 /// Keys whose scores one attention pass holds.
 #define HK_KEY_CHUNK 512
 
@@ -151,7 +153,7 @@ typedef struct {
     hk_cache_layer cache;
     const int32_t *pages;                 ///< page table of the sequence
     float scale;
-    float *scratch;                       ///< HK_MAX_QUERY_ROWS * (HK_KEY_CHUNK + head_dim) floats
+    float *scratch;                       ///< HK_ROW_GROUP * HK_KEY_CHUNK + HK_MAX_QUERY_ROWS * head_dim
     size_t segments;                      ///< 0: all keys, into `out`; else how many segments the keys make
     float *partials;                      ///< [segments][query_rows][HK_PARTIAL + head_dim]: what each segment gives
 } hk_attention_job;

@@ -128,7 +128,7 @@ private struct AttentionPlaces {
     ) {
         (self.query, self.output, self.heads, self.batch) = (query, output, heads, batch)
         (self.cache, self.layer) = (cache, layer)
-        scratchFloats = Int(HK_MAX_QUERY_ROWS) * (Int(HK_KEY_CHUNK) + heads.headDim)
+        scratchFloats = Int(HK_ROW_GROUP) * Int(HK_KEY_CHUNK) + Int(HK_MAX_QUERY_ROWS) * heads.headDim
         scratch = device.pool.storage(count: scratchFloats * device.threads)
     }
 
