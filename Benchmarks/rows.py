@@ -17,8 +17,6 @@ class Row:
     answer: int = 0
     depths: tuple = (0,)
     runs: int = 5
-    # After its first round only llama.cpp's builds and flags within a tenth of the best run on.
-    slow: bool = False
     streams: int = 8
     tiny: bool = field(default=False)
 
@@ -35,11 +33,11 @@ ROWS = [
         {"tg": Bar(1.7, 2.0), ("tg", "Q8_0"): Bar(1.5, 1.7)}, answer=128),
     Row("decode-4b", "answers", "speeds", ((MIDDLE, "Q4_0"), (MIDDLE, "Q4_K_M")), {"tg": Bar(1.3, 1.4, 0.88, 0.95)}, answer=128),
     Row("depth", "answers behind a long context", "speeds", ((SMALL, "Q4_0"),), {"tg": Bar(2.5, 4)},
-        answer=32, depths=(8192, 16384), runs=3, slow=True),
+        answer=32, depths=(8192, 16384), runs=3),
     Row("prefill", "prompts", "speeds", tuple((s, t) for s in (SMALL, MIDDLE) for t in QUANTISED), {"pp": PREFILL}, prompt=512),
-    Row("prefill-8k", "a long prompt", "speeds", ((SMALL, "Q4_0"),), {"pp": Bar(3, 5)}, prompt=8192, runs=3, slow=True),
+    Row("prefill-8k", "a long prompt", "speeds", ((SMALL, "Q4_0"),), {"pp": Bar(3, 5)}, prompt=8192),
     Row("moe", "a mixture of experts", "speeds", ((LARGE, "Q4_0"),), {"pp": Bar(4, 7), "tg": Bar(1.3, 1.5)},
-        prompt=512, answer=64, runs=3, slow=True),
+        prompt=512, answer=64),
     Row("floats", "16-bit safetensors; llama.cpp reads the same weights as GGUF", "speeds",
         ((SMALL, "BF16"), (SMALL, "F16")), {"pp": Bar(1.5, 2), "tg": Bar(1.0, 1.1)}, prompt=512, answer=128),
     Row("streams", "eight streams at once, against llama-server -np 8", "streams", ((SMALL, "Q4_0"),),
