@@ -153,7 +153,7 @@ typedef struct {
     hk_cache_layer cache;
     const int32_t *pages;                 ///< page table of the sequence
     float scale;
-    float *scratch;                       ///< HK_ROW_GROUP * HK_KEY_CHUNK + HK_MAX_QUERY_ROWS * head_dim
+    float *scratch;                       ///< floats: HK_ROW_GROUP * HK_KEY_CHUNK + HK_MAX_QUERY_ROWS * head_dim
     size_t segments;                      ///< 0: all keys, into `out`; else how many segments the keys make
     float *partials;                      ///< [segments][query_rows][HK_PARTIAL + head_dim]: what each segment gives
 } hk_attention_job;
