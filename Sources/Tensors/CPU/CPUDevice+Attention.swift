@@ -3,6 +3,8 @@ import CKernels
 /// Query rows that read the same keys: some tokens of a part, some heads of a group.
 private struct AttentionTask {
     let part: Int, tokens: Range<Int>, kvHead: Int, heads: Range<Int>
+
+    var rows: Int { tokens.count * heads.count }
 }
 
 extension CPUDevice {
@@ -53,7 +55,7 @@ extension CPUDevice {
     }
 
     private func attend(_ query: Tensor, heads: AttentionHeads, batch: Batch, cache: CPUCache, layer: Int) -> Tensor {
-        let tasks = Self.tasks(batch, heads)
+        let tasks = Self.tasks(batch, heads, threads: threads)
         let output = makeTensor(query.shape)
         let places = AttentionPlaces(
             query: query, output: output, heads: heads, batch: batch, cache: cache, layer: layer, device: self)
@@ -64,7 +66,7 @@ extension CPUDevice {
         let longest = segments.max() ?? 0, isSegmented = longest > 1
         // Few heads and few tokens, but many keys: threads share the keys of a task.
         let sharesKeys = isSegmented && tasks.count < 4 * team.threads
-        let partialFloats = longest * Int(HK_MAX_QUERY_ROWS) * (Int(HK_PARTIAL) + heads.headDim)
+        let partialFloats = longest * (tasks.map(\.rows).max() ?? 0) * (Int(HK_PARTIAL) + heads.headDim)
         let partials = isSegmented ? pool.storage(count: partialFloats * (sharesKeys ? tasks.count : threads)) : nil
         /// Calls `body` for each task and each of `steps`, on all threads.
         func each(steps: Int, _ body: (_ job: UnsafeMutablePointer<hk_attention_job>, _ step: Int) -> Void) {
@@ -95,9 +97,11 @@ extension CPUDevice {
         return output
     }
 
-    private static func tasks(_ batch: Batch, _ heads: AttentionHeads) -> [AttentionTask] {
+    private static func tasks(_ batch: Batch, _ heads: AttentionHeads, threads: Int) -> [AttentionTask] {
         let group = heads.heads / heads.kvHeads
-        let most = Int(HK_MAX_QUERY_ROWS)
+        // Many rows read their keys once, but every thread shall have a few tasks.
+        let rowGroup = Int(HK_ROW_GROUP), fair = batch.tokens.count * heads.heads / (4 * threads)
+        let most = min(max(fair / rowGroup, 1) * rowGroup, Int(HK_MAX_QUERY_ROWS))
         var tasks: [AttentionTask] = []
         for (index, part) in batch.parts.enumerated() {
             let tokensPerTask = max(1, most / group)
