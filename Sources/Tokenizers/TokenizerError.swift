@@ -6,7 +6,7 @@ public enum TokenizerError: Error, Equatable, Sendable {
     case invalidJSON(String)
     /// A part of the file is missing or contradicts another one.
     case malformed(field: String, reason: String)
-    /// A well-formed part asks for something that is not implemented.
+    /// A well-formed part belongs to another kind of tokenizer than the byte-level BPE that is taken.
     case unsupported(field: String, found: String)
     /// The pre-tokeniser's pattern or name is none of those written by hand here; patterns are never compiled.
     case unknownPattern(String)
