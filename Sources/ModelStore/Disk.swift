@@ -45,6 +45,27 @@ struct OpenFile: ~Copyable {
     deinit { close(descriptor) }
 }
 
+/// Size, time of the last change and inode of a file.
+struct FileStamp: Equatable {
+    let numbers: [Int]
+
+    init(_ status: stat) {
+        #if canImport(Darwin)
+            let time = status.st_mtimespec
+        #else
+            let time = status.st_mtim
+        #endif
+        numbers = [
+            Int(status.st_size), Int(time.tv_sec), Int(time.tv_nsec), Int(truncatingIfNeeded: status.st_ino),
+        ]
+    }
+
+    init(numbers: [Int]) { self.numbers = numbers }
+
+    /// The size.
+    var bytes: Int { numbers.first ?? 0 }
+}
+
 extension Disk {
     /// Opens a file; `flags` as for open(2). What is created belongs to its owner alone.
     func openFile(_ path: String, _ flags: Int32) throws(StoreError) -> OpenFile {
@@ -161,6 +182,26 @@ extension Disk {
             return 0
         }
         return size
+    }
+
+    /// What tells whether a plain file is still the one that was hashed; `nil` if there is none of that name.
+    func stamp(of path: String) throws(StoreError) -> FileStamp? {
+        var stamp: FileStamp?
+        _ = try perform(.look, path) {
+            var status = stat()
+            guard lstat(path, &status) == 0 else { return errno == ENOENT ? 0 : -1 }
+            if status.st_mode & S_IFMT == S_IFREG { stamp = FileStamp(status) }
+            return 0
+        }
+        return stamp
+    }
+
+    /// Writes a small file whole: under its name stands either what was there or all of `bytes`.
+    func replace(_ path: String, with bytes: [UInt8]) throws(StoreError) {
+        let growing = "\(path).\(getpid())"
+        let file = try openFile(growing, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW)
+        try write(bytes, to: file, at: 0)
+        try publish(growing, as: path)
     }
 
     /// Checks that `bytes` more fit, and some for everything else.

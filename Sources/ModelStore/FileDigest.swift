@@ -1,11 +1,19 @@
 import Crypto
 import Foundation
 
+/// The entity tags that say what a file's bytes are.
+public enum FileTag {
+    /// Begins the tags of nodes: the digits of the Merkle root follow.
+    public static let merklePrefix = "merkle-"
+}
+
 /// The digest that a file's entity tag names.
 struct FileDigest {
     private enum Kind {
         case sha256(SHA256)
         case gitBlob(Insecure.SHA1)
+        /// The chunks so far, and what has come of the next one.
+        case merkle([Digest], [UInt8])
         /// The tag is no digest: the size is all that can be checked.
         case none
     }
@@ -14,6 +22,10 @@ struct FileDigest {
 
     init(_ file: Hub.RemoteFile) {
         tag = file.tag
+        guard !tag.hasPrefix(FileTag.merklePrefix) else {
+            kind = .merkle([], [])
+            return
+        }
         let isHexadecimal = file.tag.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
         switch (isHexadecimal, file.tag.utf8.count) {
         case (true, 64): kind = .sha256(SHA256())
@@ -33,6 +45,17 @@ struct FileDigest {
         case .gitBlob(var hash):
             hash.update(data: bytes)
             kind = .gitBlob(hash)
+        case .merkle(var chunks, var rest):
+            // Not two copies of what has come.
+            kind = .none
+            rest += bytes
+            var start = 0
+            while rest.count - start >= ModelManifest.chunkBytes {
+                chunks.append(MerkleTree.leaf(rest[start..<start + ModelManifest.chunkBytes]))
+                start += ModelManifest.chunkBytes
+            }
+            rest.removeFirst(start)
+            kind = .merkle(chunks, rest)
         case .none: break
         }
     }
@@ -42,6 +65,8 @@ struct FileDigest {
         return switch kind {
         case .sha256(let hash): text(hash.finalize()) == tag
         case .gitBlob(let hash): text(hash.finalize()) == tag
+        case .merkle(let chunks, let rest):
+            FileTag.merklePrefix + MerkleTree.root(chunks + (rest.isEmpty ? [] : [MerkleTree.leaf(rest)])).digits == tag
         case .none: true
         }
     }

@@ -8,7 +8,8 @@ public struct Hub: Sendable {
         let name: String
         let url: String
         let bytes: Int
-        /// The entity tag: 64 hexadecimal digits are a SHA-256, 40 a git blob's SHA-1; anything else says nothing.
+        /// The entity tag: 64 hexadecimal digits are a SHA-256, 40 a git blob's SHA-1, a node's are a Merkle root; anything
+        /// else says nothing.
         let tag: String
     }
 

@@ -30,6 +30,12 @@ public struct HubReference: Sendable, Equatable {
             }
     }
 
+    /// What the model is called in a store, unless somebody chooses another name.
+    public var modelName: String {
+        if let file { return file.hasSuffix(".gguf") ? String(file.dropLast(5)) : file }
+        return String(repository.split(separator: "/").last ?? "")
+    }
+
     /// The reference as text.
     public var text: String { "hf://\(repository)@\(revision)\(file.map { "/\($0)" } ?? "")" }
 }

@@ -16,9 +16,7 @@ extension ModelStore {
         _ reference: HubReference, name: String? = nil, from hub: Hub,
         progress: @Sendable (PullProgress) -> Void = { _ in }
     ) async throws -> StoredModel {
-        let repositoryName = String(reference.repository.split(separator: "/").last ?? "")
-        let wanted = name ?? reference.file.map { ($0 as NSString).deletingPathExtension } ?? repositoryName
-        let checked = try ModelName(wanted)
+        let checked = try ModelName(name ?? reference.modelName)
         try refuseTwin(of: checked)
         let (names, commit) = try await hub.files(of: reference)
         let files = try await Self.selection(names, reference).asyncMap {

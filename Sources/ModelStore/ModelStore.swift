@@ -8,6 +8,8 @@ public struct ModelStore: Sendable {
     public var folder: String { "\(home)/models" }
     /// Where models lie while they come in; on the same file system, so that a rename publishes them.
     var incoming: String { "\(home)/incoming" }
+    /// What models are made of, by the name of their file or folder; can be made anew from them.
+    var manifests: String { "\(home)/manifests" }
 
     /// What models come in by.
     let disk: Disk
@@ -45,13 +47,14 @@ public struct ModelStore: Sendable {
         switch attributes[.type] as? FileAttributeType {
         case .typeRegular? where entry.hasSuffix(".gguf"):
             return StoredModel(
-                name: String(entry.dropLast(5)), path: path, bytes: (attributes[.size] as? Int) ?? 0, modified: date)
+                name: String(entry.dropLast(5)), path: path, isFolder: false, bytes: (attributes[.size] as? Int) ?? 0,
+                modified: date)
         case .typeDirectory?:
             let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
             let bytes = files.reduce(0) { sum, file in
                 sum + (((try? FileManager.default.attributesOfItem(atPath: "\(path)/\(file)"))?[.size] as? Int) ?? 0)
             }
-            return StoredModel(name: entry, path: path, bytes: bytes, modified: date)
+            return StoredModel(name: entry, path: path, isFolder: true, bytes: bytes, modified: date)
         default: return nil
         }
     }
@@ -108,6 +111,8 @@ public struct StoredModel: Sendable {
     public let name: String
     /// Where it lies.
     public let path: String
+    /// Whether it is a folder in Hugging Face's layout rather than one GGUF file.
+    public let isFolder: Bool
     /// What it takes on disk.
     public let bytes: Int
     /// When it came.

@@ -19,7 +19,8 @@ struct Staging: ~Copyable {
         try store.disk.createFolder(store.incoming)
         // Of names that some file systems take for one, one may come in at a time: what is asked before, whether the name is
         // free, then holds until the rename.
-        let lock = try Self.lock("\(store.incoming)/\(Self.digest(name.folded)).lock", of: name.text, on: store.disk)
+        let lock = try Self.lock(
+            "\(store.incoming)/\(Self.digest(name.folded))\(Self.lockSuffix)", of: name.text, on: store.disk)
         try store.disk.createFolder(folder)
         self.store = store
         self.folder = folder
@@ -44,6 +45,14 @@ struct Staging: ~Copyable {
             return file
         }
     }
+
+    /// Where the manifest of what comes in by chunks lies, for other processes to read.
+    var recordPath: String { folder + Self.recordSuffix }
+    /// Where the bits of the chunks that are here lie.
+    var possessionPath: String { folder + Self.possessionSuffix }
+    static let lockSuffix = ".lock"
+    static let recordSuffix = ".json"
+    static let possessionSuffix = ".have"
 
     /// Makes a file that is whole read-only, and waits until the disk has it.
     func complete(_ file: borrowing OpenFile) throws(StoreError) {
@@ -70,7 +79,7 @@ struct Staging: ~Copyable {
 
     /// An empty folder and a lock that nobody holds do no harm: if they can't be deleted, nothing has failed.
     private func removePlace() {
-        try? store.disk.delete(folder)
+        for path in [folder, recordPath, possessionPath] { try? store.disk.delete(path) }
         try? store.disk.delete(lock.path)
     }
 }

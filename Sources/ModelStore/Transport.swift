@@ -4,17 +4,27 @@ public protocol Transport: Sendable {
     func send(_ request: TransportRequest) async throws -> TransportResponse
 }
 
-/// A request to a hub.
+/// A request to a hub or another node.
 public struct TransportRequest: Sendable {
-    /// GET or HEAD.
+    /// GET, HEAD or POST.
     public let method: String
     /// Absolute address.
     public let url: String
     /// Header fields.
     public let headers: [(name: String, value: String)]
+    /// What is sent with it.
+    public let body: [UInt8]
+
+    /// A request.
+    public init(method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+    }
 }
 
-/// What a hub answers.
+/// What a hub or another node answers.
 public struct TransportResponse: Sendable {
     /// The HTTP status.
     public let status: Int
