@@ -24,6 +24,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         .target(name: "OrderedJSON", swiftSettings: strict),
@@ -42,9 +43,16 @@ let package = Package(
             name: "ModelStore", dependencies: ["OrderedJSON", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: settings),
         .target(
+            name: "Mesh",
+            dependencies: [
+                "ModelStore", "OrderedJSON", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
             name: "Providers",
             dependencies: [
-                "Checkpoints", "Generation", "ModelStore", "Tensors",
+                "Checkpoints", "Generation", "Mesh", "ModelStore", "Tensors",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -55,7 +63,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Checkpoints", "Generation", "OrderedJSON", "Providers", "Tokenizers",
+                "Checkpoints", "Generation", "Mesh", "ModelStore", "OrderedJSON", "Providers", "Tokenizers",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -68,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "hybrie",
             dependencies: [
-                "API", "Checkpoints", "Generation", "LanguageModels", "ModelStore", "OrderedJSON", "Providers",
+                "API", "Checkpoints", "Generation", "LanguageModels", "Mesh", "ModelStore", "OrderedJSON", "Providers",
                 "Tensors", "Tokenizers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -97,13 +105,22 @@ let package = Package(
             name: "ModelStoreTests",
             dependencies: ["ModelStore", "OrderedJSON", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: settings),
+        .testTarget(
+            name: "MeshTests",
+            dependencies: [
+                "Mesh", "ModelStore", "OrderedJSON", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "SimulationTests", dependencies: ["Mesh", "ModelStore"], swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "API", "hybrie", "Providers", "Tensors", .product(name: "Logging", package: "swift-log"),
             ],
-            exclude: ["requirements.txt", "openai_client.py", "many_clients.py", "pull_hub.py"], swiftSettings: settings
+            exclude: ["requirements.txt", "openai_client.py", "many_clients.py", "pull_hub.py", "hub_client.py"],
+            swiftSettings: settings
         ),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "OrderedJSON", "Tensors"], swiftSettings: settings),

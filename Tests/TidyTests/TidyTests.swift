@@ -21,9 +21,10 @@ import Testing
         ("OrderedJSON", []), ("Tensors", ["CKernels"]), ("Checkpoints", ["OrderedJSON", "Tensors"]),
         ("Tokenizers", ["OrderedJSON"]), ("LanguageModels", ["Checkpoints", "Tensors"]),
         ("Generation", ["Checkpoints", "LanguageModels", "OrderedJSON", "Tensors", "Tokenizers"]),
-        ("ModelStore", ["OrderedJSON"]), ("Providers", ["Checkpoints", "Generation", "ModelStore", "Tensors"]),
+        ("ModelStore", ["OrderedJSON"]), ("Mesh", ["ModelStore", "OrderedJSON"]),
+        ("Providers", ["Checkpoints", "Generation", "Mesh", "ModelStore", "Tensors"]),
         ("TOMLReader", ["OrderedJSON"]),
-        ("API", ["Checkpoints", "Generation", "OrderedJSON", "Providers", "Tokenizers"]),
+        ("API", ["Checkpoints", "Generation", "Mesh", "ModelStore", "OrderedJSON", "Providers", "Tokenizers"]),
     ]
 
     @Test func `rooms import only what stands below them`() {

@@ -1,0 +1,233 @@
+package import ModelStore
+
+/// Which chunk to ask whom for next: rarest first, and of a complete source what nobody else has yet, shared out among
+/// the receivers so that each chunk leaves it about once.
+///
+/// A state machine without clock, network or disk: the pull drives it in production, the simulator in tests. Receivers
+/// don't talk to each other about it: all of them compute from the same ids who fetches what from the origin first
+/// (rendezvous hashing, Thaler and Ravishankar 1998), which is what super-seeding does from the other side.
+package struct ChunkPlan: Sendable {
+    /// Why a request brought nothing.
+    package enum Failure: Sendable {
+        /// The bytes weren't those of the chunk: nothing is taken from this source any more.
+        case lied
+        /// The source doesn't have the chunk that it said it had.
+        case refused
+        /// The connection failed, or the answer stopped.
+        case broken
+    }
+
+    private struct Source {
+        var possession: ChunkSet
+        var asked: Set<Int> = []
+        var failures = 0
+        var isLiar = false
+    }
+
+    private let ownID: String
+    private var have: ChunkSet
+    /// In random order, so that equal choices differ from node to node.
+    private var missing: [Int]
+    private var sources: [String: Source] = [:]
+    /// How many sources that are still receiving have each chunk.
+    private var holders: [Int]
+    /// Who is asked for a chunk.
+    private var requests: [Int: Set<String>] = [:]
+    /// Chunks whose answer is overdue: another source may be asked too.
+    private var late: Set<Int> = []
+    /// Who takes each chunk from a complete source first, and its rank among what that node takes.
+    private var shares: [(isOwn: Bool, rank: UInt64)] = []
+
+    /// Requests that a source gets at once.
+    package static let window = 2
+    /// Requests for a source that is the only one.
+    package static let windowAlone = 4
+    /// Failures in a row after which a source is asked no more until it is heard of again.
+    private static let patience = 3
+
+    /// A plan for what `have` lacks.
+    package init(ownID: String, have: ChunkSet, random: inout some RandomNumberGenerator) {
+        self.ownID = ownID
+        self.have = have
+        missing = (0..<have.chunkCount).filter { !have.contains($0) }.shuffled(using: &random)
+        holders = [Int](repeating: 0, count: have.chunkCount)
+        shareOut()
+    }
+
+    /// Whether all chunks are here.
+    package var isComplete: Bool { have.isComplete }
+    /// Sources that may be asked.
+    package var usableSources: [String] {
+        sources.filter { !$0.value.isLiar && $0.value.failures < Self.patience }.map(\.key).sorted()
+    }
+    /// Sources whose bytes were wrong.
+    package var liars: [String] { sources.filter(\.value.isLiar).map(\.key).sorted() }
+
+    /// What a source says it has; makes it known if it is new, and gives it another chance if it had failed.
+    package mutating func update(_ id: String, has possession: ChunkSet) {
+        guard id != ownID, possession.chunkCount == have.chunkCount else { return }
+        let old = sources[id]
+        guard old?.isLiar != true else { return }
+        count(old?.possession, by: -1)
+        count(possession, by: 1)
+        var source = old ?? Source(possession: possession)
+        source.possession = possession
+        sources[id] = source
+        if old.map({ $0.possession.isComplete != possession.isComplete }) ?? true { shareOut() }
+    }
+
+    /// Whether it could matter what a source has now: complete ones stay so, and liars are asked nothing any more.
+    package func wantsNews(of id: String) -> Bool {
+        guard let source = sources[id] else { return true }
+        return !source.isLiar && (!source.possession.isComplete || source.failures >= Self.patience)
+    }
+
+    /// A failed source has been heard of again.
+    package mutating func forgive(_ id: String) { sources[id]?.failures = 0 }
+
+    /// A source is gone, with all that it was asked for.
+    package mutating func remove(_ id: String) {
+        guard let source = sources.removeValue(forKey: id) else { return }
+        count(source.possession, by: -1)
+        for chunk in source.asked { withdraw(chunk, from: id) }
+        shareOut()
+    }
+
+    private mutating func count(_ possession: ChunkSet?, by step: Int) {
+        guard let possession, !possession.isComplete else { return }
+        for chunk in missing where possession.contains(chunk) { holders[chunk] += step }
+    }
+
+    /// Shares out the chunks among all that receive; who has received all takes nothing any more.
+    private mutating func shareOut() {
+        let others = sources.filter { !$0.value.possession.isComplete && !$0.value.isLiar }.map(\.key)
+        let keys = ([ownID] + others).map { id in
+            (
+                isOwn: id == ownID,
+                key: Self.mix(
+                    id.utf8.reduce(0xCBF2_9CE4_8422_2325) {
+                        // FNV-1a: the same on every machine, which Swift's own hashing is not.
+                        ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+                    })
+            )
+        }
+        shares = (0..<have.chunkCount).map { chunk in
+            var best: (isOwn: Bool, rank: UInt64) = (true, 0)
+            for (isOwn, key) in keys {
+                let rank = Self.mix(key ^ UInt64(chunk))
+                if rank >= best.rank { best = (isOwn, rank) }
+            }
+            return best
+        }
+    }
+
+    /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+    private static func mix(_ value: UInt64) -> UInt64 {
+        var z = value &+ 0x9E37_79B9_7F4A_7C15
+        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+        return z ^ z >> 31
+    }
+}
+
+extension ChunkPlan {
+    /// The chunk to ask `id` for now, noted as asked; `nil` if it has enough to do or nothing that is wanted.
+    package mutating func next(for id: String) -> Int? {
+        guard let source = sources[id], !source.isLiar, source.failures < Self.patience else { return nil }
+        guard source.asked.count < (usableSources.count == 1 ? Self.windowAlone : Self.window) else { return nil }
+        guard let chunk = source.possession.isComplete ? choice(fromComplete: source) : choice(from: source) else {
+            return nil
+        }
+        sources[id]?.asked.insert(chunk)
+        requests[chunk, default: []].insert(id)
+        return chunk
+    }
+
+    private func isFree(_ chunk: Int, for source: Source) -> Bool {
+        guard let asked = requests[chunk], !asked.isEmpty else { return true }
+        guard !source.asked.contains(chunk) else { return false }
+        return asked.count == 1 && (late.contains(chunk) || missing.count <= Self.window)
+    }
+
+    /// The rarest that it has.
+    private func choice(from source: Source) -> Int? {
+        var best: (chunk: Int, holders: Int)?
+        for chunk in missing where source.possession.contains(chunk) && isFree(chunk, for: source) {
+            if best.map({ holders[chunk] < $0.holders }) ?? true { best = (chunk, holders[chunk]) }
+        }
+        return best?.chunk
+    }
+
+    /// What only complete sources have: first this node's own share, highest rank first; then from the end of the others'
+    /// shares, where their owners come last. What another receiver has already is left to it, but for the last few.
+    private func choice(fromComplete source: Source) -> Int? {
+        var best: (chunk: Int, isOwn: Bool, rank: UInt64)?
+        var held: Int?
+        for chunk in missing where isFree(chunk, for: source) {
+            guard holders[chunk] == 0 || late.contains(chunk) else {
+                held = held ?? chunk
+                continue
+            }
+            let share = shares[chunk]
+            guard let chosen = best else {
+                best = (chunk, share.isOwn, share.rank)
+                continue
+            }
+            let isBetter =
+                share.isOwn == chosen.isOwn
+                ? (share.isOwn ? share.rank > chosen.rank : share.rank < chosen.rank) : share.isOwn
+            if isBetter { best = (chunk, share.isOwn, share.rank) }
+        }
+        if let best { return best.chunk }
+        return missing.count <= Self.window * sources.count ? held : nil
+    }
+
+    /// A chunk has come, was right and is kept.
+    /// - Returns: whether it is new; two sources may have been asked.
+    @discardableResult
+    package mutating func arrived(_ chunk: Int, from id: String) -> Bool {
+        sources[id]?.failures = 0
+        withdraw(chunk, from: id)
+        guard have.insert(chunk) else { return false }
+        late.remove(chunk)
+        if let place = missing.firstIndex(of: chunk) {
+            missing.swapAt(place, missing.count - 1)
+            missing.removeLast()
+        }
+        return true
+    }
+
+    /// Whether somebody is asked for a chunk.
+    package func isAsked(_ chunk: Int) -> Bool { requests[chunk] != nil }
+
+    /// A request brought nothing.
+    package mutating func failed(_ chunk: Int, from id: String, _ failure: Failure) {
+        withdraw(chunk, from: id)
+        guard var source = sources[id] else { return }
+        switch failure {
+        case .lied:
+            count(source.possession, by: -1)
+            source.isLiar = true
+            source.possession = ChunkSet(chunkCount: have.chunkCount)
+        case .refused:
+            count(source.possession, by: -1)
+            source.possession.remove(chunk)
+            count(source.possession, by: 1)
+            source.failures += 1
+        case .broken: source.failures += 1
+        }
+        sources[id] = source
+        if failure != .broken { shareOut() }
+    }
+
+    /// The answer for a chunk is overdue: whoever else has it may be asked too.
+    package mutating func isOverdue(_ chunk: Int) {
+        if requests[chunk] != nil { late.insert(chunk) }
+    }
+
+    private mutating func withdraw(_ chunk: Int, from id: String) {
+        sources[id]?.asked.remove(chunk)
+        requests[chunk]?.remove(id)
+        if requests[chunk]?.isEmpty == true { requests[chunk] = nil }
+    }
+}

@@ -1,0 +1,202 @@
+package import ModelStore
+
+/// A node that may have chunks of a model.
+public struct SwarmSource: Sendable, Hashable {
+    /// Its id.
+    public let id: String
+    /// Where it answers.
+    public let address: NodeAddress
+
+    /// A source.
+    public init(id: String, address: NodeAddress) {
+        self.id = id
+        self.address = address
+    }
+}
+
+/// How far a pull from peers has come.
+public struct SwarmProgress: Sendable {
+    /// Verified bytes that are here.
+    public var bytes: Int
+    /// Bytes in all.
+    public let totalBytes: Int
+    /// Verified bytes by the source they came from, of this attempt.
+    public var bytesBySource: [String: Int] = [:]
+    /// Sources that are asked now.
+    public var sources = 0
+    /// Sources that sent wrong bytes.
+    public var liars: [String] = []
+}
+
+/// Fetches a model's chunks from all nodes that have some, until it is complete.
+///
+/// The plan decides; this carries it out: a task for each request, and one loop that all results come back to.
+package struct SwarmPull: Sendable {
+    private enum Event: Sendable {
+        case tick
+        case sources([SwarmSource])
+        case possession(SwarmSource, ChunkSet?)
+        case chunk(Int, SwarmSource, Result<Bool, any Error>)
+    }
+
+    private let model: IncomingModel
+    private let ownID: String
+    private let client: PeerClient
+    private let findSources: @Sendable () async -> [SwarmSource]
+
+    /// A pull of `model`.
+    /// - Parameter findSources: asked again every few seconds: nodes may come and go meanwhile.
+    package init(
+        _ model: IncomingModel, ownID: String, client: PeerClient,
+        findSources: @escaping @Sendable () async -> [SwarmSource]
+    ) {
+        self.model = model
+        self.ownID = ownID
+        self.client = client
+        self.findSources = findSources
+    }
+
+    private static let tick = Duration.milliseconds(100)
+    /// How often sources are looked for, in ticks, and how often each is asked what it has.
+    private static let searchTicks = 20
+    private static let possessionTicks = 2
+    package static let possessionInterval = tick * possessionTicks
+    /// After which an answer counts as overdue.
+    package static let overdue = Duration.seconds(4)
+    /// After which a connection on which nothing comes is given up; the transport's own limit.
+    package static let silence = Duration.seconds(10)
+    /// How long a pull goes on while no chunk comes.
+    private static let patience = Duration.seconds(60)
+
+    /// Fetches until all chunks are here.
+    /// - Throws: ``MeshError/noSource(_:)`` if for a minute nobody sent a right chunk; ``StoreError`` if the disk takes no
+    ///   more. What is here stays, for the next attempt.
+    package func run(progress: @escaping @Sendable (SwarmProgress) -> Void = { _ in }) async throws {
+        let (events, source) = AsyncStream<Event>.makeStream()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            var random = SystemRandomNumberGenerator()
+            var state = State(
+                plan: ChunkPlan(ownID: ownID, have: model.have, random: &random),
+                progress: SwarmProgress(bytes: model.presentBytes, totalBytes: model.manifest.bytes))
+            group.addTask {
+                while true {
+                    source.yield(.tick)
+                    try await Task.sleep(for: Self.tick)
+                }
+            }
+            for await event in events {
+                try take(event, &state)
+                progress(state.progress)
+                if state.plan.isComplete { return }
+                for request in state.due(event) { group.addTask { source.yield(await perform(request)) } }
+            }
+            // The stream ends only with the task.
+            throw CancellationError()
+        }
+    }
+
+    private enum Request: Sendable {
+        case search
+        case possession(SwarmSource)
+        case chunk(Int, SwarmSource)
+    }
+
+    private func perform(_ request: Request) async -> Event {
+        switch request {
+        case .search: return .sources(await findSources())
+        case .possession(let source):
+            let set = try? await client.possession(
+                of: model.manifest, chunkCount: model.chunks.count, at: source.address)
+            return .possession(source, set)
+        case .chunk(let number, let source):
+            do {
+                let chunk = model.chunks[number]
+                let bytes = try await client.chunk(chunk, of: model.manifest.files[chunk.file], at: source.address)
+                return .chunk(number, source, .success(try await OffPool.run { try model.store(number, bytes) }))
+            } catch { return .chunk(number, source, .failure(error)) }
+        }
+    }
+
+    private func take(_ event: Event, _ state: inout State) throws {
+        switch event {
+        case .tick:
+            state.ticks += 1
+            let now = ContinuousClock.now
+            state.asked = state.asked.filter { state.plan.isAsked($0.key) }
+            for (chunk, since) in state.asked where now - since > Self.overdue { state.plan.isOverdue(chunk) }
+            guard now - state.lastChunk < Self.patience else {
+                throw MeshError.noSource(model.manifest.digest.text)
+            }
+        case .sources(let sources):
+            state.isSearching = false
+            for source in sources { state.sources[source.id] = source }
+        case .possession(let source, let set):
+            state.asking.remove(source.id)
+            if let set {
+                state.plan.update(source.id, has: set)
+                state.plan.forgive(source.id)
+            } else {
+                state.plan.remove(source.id)
+                state.sources[source.id] = nil
+            }
+        case .chunk(let number, let source, let result):
+            try take(result, number, source, &state)
+        }
+        state.progress.sources = state.plan.usableSources.count
+        state.progress.liars = state.plan.liars
+    }
+
+    private func take(
+        _ result: Result<Bool, any Error>, _ number: Int, _ source: SwarmSource, _ state: inout State
+    ) throws {
+        switch result {
+        case .success(true):
+            guard state.plan.arrived(number, from: source.id) else { return }
+            state.lastChunk = .now
+            state.progress.bytesBySource[source.id, default: 0] += model.chunks[number].bytes
+            state.progress.bytes += model.chunks[number].bytes
+        case .success(false): state.plan.failed(number, from: source.id, .lied)
+        case .failure(let error as StoreError): throw error
+        case .failure(MeshError.badAnswer): state.plan.failed(number, from: source.id, .lied)
+        case .failure(MeshError.refused): state.plan.failed(number, from: source.id, .refused)
+        case .failure: state.plan.failed(number, from: source.id, .broken)
+        }
+    }
+
+    private struct State {
+        var plan: ChunkPlan
+        var progress: SwarmProgress
+        var sources: [String: SwarmSource] = [:]
+        var asking: Set<String> = []
+        var asked: [Int: ContinuousClock.Instant] = [:]
+        var lastChunk = ContinuousClock.now
+        var ticks = 0
+        var isSearching = false
+
+        /// What is to be asked after an event.
+        mutating func due(_ event: Event) -> [Request] {
+            var requests: [Request] = []
+            if case .tick = event {
+                if ticks % SwarmPull.searchTicks == 1, !isSearching {
+                    isSearching = true
+                    requests.append(.search)
+                }
+                if ticks % SwarmPull.possessionTicks == 0 { requests += questions(sources.values.map { $0 }) }
+            }
+            if case .sources(let found) = event { requests += questions(found) }
+            for id in plan.usableSources {
+                guard let source = sources[id] else { continue }
+                while let chunk = plan.next(for: id) {
+                    if asked[chunk] == nil { asked[chunk] = .now }
+                    requests.append(.chunk(chunk, source))
+                }
+            }
+            return requests
+        }
+
+        private mutating func questions(_ candidates: [SwarmSource]) -> [Request] {
+            candidates.filter { plan.wantsNews(of: $0.id) && asking.insert($0.id).inserted }.map { .possession($0) }
+        }
+    }
+}
