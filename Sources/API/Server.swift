@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 public import Logging
+public import Mesh
 import NIOCore
 import OrderedJSON
 public import Providers
@@ -16,6 +17,10 @@ public struct ServerOptions: Sendable {
     public var port: Int
     /// The key that every request must carry; none on loopback without one.
     public var apiKey: String?
+    /// What other nodes may sign their requests with instead.
+    public var meshSecret: MeshSecret?
+    /// How much of its weights it sends to others.
+    public var uploads = UploadLimits()
     /// Names besides loopback's under which browsers may reach the server.
     public var allowedHosts: [String] = []
     /// How long clients may take.
@@ -42,9 +47,11 @@ public struct Server: Service {
     private let application: Application<RouterResponder<ConnectionContext>>
 
     /// A server over `models`.
-    /// - Parameter onListening: told the port once it is open.
+    /// - Parameters:
+    ///   - mesh: this node among others, if it takes part.
+    ///   - onListening: told the port once it is open.
     public init(
-        options: ServerOptions, models: ModelHost, policy: InferencePolicy, logger: Logger,
+        options: ServerOptions, models: ModelHost, policy: InferencePolicy, mesh: MeshNode? = nil, logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         let state = ServerState(options: options, models: models, policy: policy, logger: logger)
@@ -52,13 +59,20 @@ public struct Server: Service {
         router.add(middleware: ErrorEnvelope(logger: logger))
         router.add(middleware: HeaderSize())
         router.add(middleware: OriginCheck(options: options))
-        router.add(middleware: KeyCheck(key: options.apiKey))
-        HealthRoutes(state: state).add(to: router)
+        router.add(middleware: KeyCheck(key: options.apiKey, secret: options.meshSecret))
+        HealthRoutes(state: state, traffic: mesh?.traffic).add(to: router)
         ModelRoutes(state: state).add(to: router)
         ChatRoute(state: state).add(to: router)
         CompletionRoute(state: state).add(to: router)
         EmbeddingRoute(state: state).add(to: router)
         TokenRoutes(state: state).add(to: router)
+        if let mesh {
+            let gate = UploadGate(options.uploads) {
+                await models.loaded.contains { $0.engine.statistics.running > 0 }
+            }
+            PeerRoutes(state: state, mesh: mesh, gate: gate).add(to: router)
+            HubRoutes(mesh: mesh, gate: gate).add(to: router)
+        }
         application = Application(
             router: router,
             server: .http1(

@@ -9,24 +9,30 @@ public struct InferencePolicy: Sendable, Equatable {
     public let allowed: Set<Provider>
     /// Whether weights may be fetched from outside. Off in local-only operation unless its own key switches it on.
     public let permitsDownloads: Bool
+    /// Whether this node talks with other nodes. Off in local-only operation unless its own key switches it on.
+    public let permitsMesh: Bool
 
     /// Whether inference stays on this machine.
     public var isLocalOnly: Bool { allowed == [.local] }
 
     /// A policy of these providers.
-    /// - Parameter permitsDownloads: what the operator's own key says; without one, downloads are off in local-only operation.
-    public init(allowed: Set<Provider>, permitsDownloads: Bool? = nil) {
+    /// - Parameters:
+    ///   - permitsDownloads: what the operator's own key says; without one, downloads are off in local-only operation.
+    ///   - permitsMesh: the same for traffic with other nodes.
+    public init(allowed: Set<Provider>, permitsDownloads: Bool? = nil, permitsMesh: Bool? = nil) {
         self.allowed = allowed
         self.permitsDownloads = permitsDownloads ?? (allowed != [.local])
+        self.permitsMesh = permitsMesh ?? (allowed != [.local])
     }
 
     /// Reads a comma list.
     /// - Parameter list: `nil` if nobody set one: then what is configured decides, and nothing but `local` can be yet, while
-    ///   downloads stay possible.
+    ///   downloads and traffic with other nodes stay possible.
     /// - Throws: ``PolicyError/unknownProvider(_:)`` naming the first name that isn't known.
-    public init(list: String?, permitsDownloads: Bool?) throws(PolicyError) {
+    public init(list: String?, permitsDownloads: Bool?, permitsMesh: Bool?) throws(PolicyError) {
         guard let list else {
-            self.init(allowed: [.local], permitsDownloads: permitsDownloads ?? true)
+            self.init(
+                allowed: [.local], permitsDownloads: permitsDownloads ?? true, permitsMesh: permitsMesh ?? true)
             return
         }
         var allowed: Set<Provider> = []
@@ -36,7 +42,7 @@ public struct InferencePolicy: Sendable, Equatable {
             allowed.insert(provider)
         }
         guard !allowed.isEmpty else { throw .unknownProvider("") }
-        self.init(allowed: allowed, permitsDownloads: permitsDownloads)
+        self.init(allowed: allowed, permitsDownloads: permitsDownloads, permitsMesh: permitsMesh)
     }
 
     /// Checks that a request may run as it asks.

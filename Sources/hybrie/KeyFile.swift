@@ -6,10 +6,14 @@ struct KeyFile {
     let home: String
     private var path: String { "\(home)/api_key" }
 
+    /// The key that an earlier start has made.
+    var storedKey: String? {
+        (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
     /// The stored key, or a new one.
     func keyForExposure() throws -> String {
-        if let text = try? String(contentsOfFile: path, encoding: .utf8) {
-            let key = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        if let key = storedKey {
             guard key.utf8.count >= 16 else {
                 throw ConfigurationError.malformed(file: "api_key", reason: "the key is too short")
             }

@@ -6,8 +6,10 @@ import Tensors
 
 struct Models: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List, show, import and remove models of the store.",
-        subcommands: [List.self, Show.self, Import.self, Remove.self], defaultSubcommand: List.self)
+        abstract: "List, show, import, export, check and remove models of the store.",
+        subcommands: [
+            List.self, Show.self, Import.self, Export.self, Remove.self, Verify.self, Prune.self,
+        ], defaultSubcommand: List.self)
 
     /// The store of the home that the environment names.
     static func store(_ machine: MachineFlags) throws -> ModelStore {

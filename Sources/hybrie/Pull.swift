@@ -1,14 +1,19 @@
 import ArgumentParser
 import Foundation
+import Logging
+import Mesh
 import ModelStore
 import Providers
+import Synchronization
+import Tensors
 
 struct Pull: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Fetch a model from a hub into the store.",
+        abstract: "Fetch a model from a hub or from other nodes into the store.",
         discussion: """
             REF is hf://OWNER/NAME (a whole repository in Hugging Face's layout), or hf://OWNER/NAME[@REVISION]/FILE.gguf.
-            The hub is the one that HF_ENDPOINT names. An interrupted pull goes on where it stopped.
+            The hub is the one that HF_ENDPOINT names. peer://NODE/NAME takes a model from all nodes that have some of it; NODE is
+            the id or the name of one that has it whole, as 'hybrie peers' shows them. An interrupted pull goes on where it stopped.
             """)
 
     @Argument(help: ArgumentHelp("What to fetch.", valueName: "REF")) var reference: String
@@ -16,36 +21,72 @@ struct Pull: AsyncParsableCommand {
     @OptionGroup var machine: MachineFlags
 
     func run() async throws {
-        let configuration = try Configuration(flags: machine)
-        let egress = EgressGuard(policy: configuration.policy)
-        do {
-            let store = ModelStore(home: configuration.home)
+        let wiring = try Wiring(Configuration(flags: machine), logLevel: .warning)
+        let stored = try await wiring.withEgress { egress in
+            if let peer = PeerReference(reference) { return try await pull(peer, wiring, egress) }
+            let configuration = wiring.configuration
             let hub = Hub(endpoint: configuration.hubEndpoint, token: configuration.hubToken, transport: egress)
             let bar = ProgressBar()
-            let stored = try await store.pull(try HubReference(reference), name: name, from: hub) { bar.show($0) }
-            bar.finish()
-            print("pulled \(stored.name) (\(stored.bytes >> 20) MiB)")
-        } catch {
-            try? await egress.shutdown()
-            throw error
+            defer { bar.finish() }
+            return try await wiring.store.pull(try HubReference(reference), name: name, from: hub) {
+                bar.show($0.bytes, of: $0.totalBytes)
+            }
         }
-        try await egress.shutdown()
+        print("pulled \(stored.name) (\(stored.bytes >> 20) MiB)")
+    }
+
+    private func pull(_ reference: PeerReference, _ wiring: Wiring, _ egress: EgressGuard) async throws -> StoredModel {
+        let bar = ProgressBar()
+        defer { bar.finish() }
+        let bytesBySource = Mutex<[String: Int]>([:])
+        let stored = try await wiring.peerPull(egress).pull(reference, as: name) { progress in
+            bytesBySource.withLock { $0 = progress.bytesBySource }
+            bar.show(progress.bytes, of: progress.totalBytes, sources: progress.sources)
+        }
+        bar.finish()
+        for (id, bytes) in bytesBySource.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+            print("\(bytes >> 20) MiB from \(id)")
+        }
+        return stored
     }
 }
 
 /// A line that is drawn over and over on a terminal; nothing where there is none.
-struct ProgressBar: Sendable {
+final class ProgressBar: Sendable {
     private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let started = ContinuousClock.now
+    private let state = Mutex((first: Int?.none, drawn: ContinuousClock.now - .seconds(1)))
 
-    func show(_ progress: PullProgress) {
+    /// Shows how much is there, how fast it comes, and how long the rest takes.
+    /// - Parameter sources: where it comes from, if from several.
+    func show(_ bytes: Int, of total: Int, sources: Int? = nil) {
         guard isTerminal else { return }
-        let fraction = progress.totalBytes > 0 ? Double(progress.bytes) / Double(progress.totalBytes) : 0
+        let now = ContinuousClock.now
+        let first = state.withLock { state -> Int? in
+            guard now - state.drawn > .milliseconds(100) || bytes == total else { return nil }
+            state.drawn = now
+            state.first = state.first ?? bytes
+            return state.first
+        }
+        guard let first else { return }
+        let fraction = total > 0 ? Double(bytes) / Double(total) : 0
         let filled = Int(fraction * 30)
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 30 - filled)
-        let text = String(
-            format: "%5.1f %%  %d of %d MiB", fraction * 100, progress.bytes >> 20, progress.totalBytes >> 20)
-        FileHandle.standardError.write(Data("\r\(bar) \(text)".utf8))
+        let seconds = started.duration(to: now).seconds
+        let rate = seconds > 0 ? Double(bytes - first) / seconds : 0
+        var text = String(
+            format: "%5.1f %%  %d of %d MiB, %.0f MiB/s", fraction * 100, bytes >> 20, total >> 20, rate / 1_048_576)
+        if rate > 0 { text += String(format: ", %.0f s left", Double(total - bytes) / rate) }
+        if let sources { text += ", \(sources) source\(sources == 1 ? "" : "s")" }
+        FileHandle.standardError.write(Data("\r\(bar) \(text)\u{1B}[K".utf8))
     }
 
-    func finish() { if isTerminal { FileHandle.standardError.write(Data("\n".utf8)) } }
+    /// Ends the line.
+    func finish() {
+        let hasDrawn = state.withLock { state in
+            defer { state.first = nil }
+            return state.first != nil
+        }
+        if hasDrawn { FileHandle.standardError.write(Data("\n".utf8)) }
+    }
 }

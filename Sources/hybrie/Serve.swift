@@ -2,6 +2,8 @@ import API
 import ArgumentParser
 import Foundation
 import Logging
+import Mesh
+import ModelStore
 import Providers
 import ServiceLifecycle
 import Tensors
@@ -40,7 +42,17 @@ struct Serve: AsyncParsableCommand {
         if !options.isLoopback, options.apiKey == nil {
             options.apiKey = try KeyFile(home: configuration.home).keyForExposure()
         }
-        let server = Server(options: options, models: models, policy: configuration.policy, logger: logger) { port in
+        options.meshSecret = configuration.mesh.secret
+        options.uploads = configuration.mesh.uploads
+        let egress = EgressGuard(policy: configuration.policy)
+        let mesh = configuration.policy.permitsMesh ? try await wiring.makeNode(egress) : nil
+        let wanted = try mesh.map { try wiring.makeWanted($0, egress) }
+        if let mesh, let wanted { await mesh.setWanted(wanted) }
+        let (ports, portSource) = AsyncStream<Int>.makeStream()
+        let server = Server(
+            options: options, models: models, policy: configuration.policy, mesh: mesh, logger: logger
+        ) { port in
+            portSource.yield(port)
             logger.info(
                 "listening",
                 metadata: [
@@ -50,8 +62,13 @@ struct Serve: AsyncParsableCommand {
             // The port is open before the model is there: clients see how far it is.
             if let first = await models.models.first { _ = try? await models.load(first.id) }
         }
+        var parts: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: server)]
+        if let mesh, let wanted {
+            let service = MeshService(node: mesh, ports: ports, wanted: wanted, references: configuration.mesh.wanted)
+            parts.append(.init(service: service))
+        }
         var services = ServiceGroupConfiguration(
-            services: [.init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         services.maximumGracefulShutdownDuration = Self.patience
         let signals = Task { await Self.endAtSecondSignal(logger) }
         defer { signals.cancel() }
@@ -68,6 +85,7 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode(1)
         }
         await models.stop()
+        try? await egress.shutdown()
     }
 
     /// How long answers that run may go on after the first signal; with what follows it stays below 30 seconds.
@@ -87,5 +105,23 @@ struct Serve: AsyncParsableCommand {
     private static func bindFailure(_ error: any Error) -> String? {
         let text = "\(error)"
         return text.contains("bind") ? text : nil
+    }
+}
+
+/// The node's part in the mesh, from when its port is open until the server ends.
+private struct MeshService: Service {
+    let node: MeshNode
+    let ports: AsyncStream<Int>
+    let wanted: WantedModels
+    let references: [HubReference]
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await port in ports {
+                async let models: Void = wanted.run(wanted: references)
+                await node.run(port: port)
+                return await models
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import Generation
 import Logging
+import Mesh
 import ModelStore
 import Providers
 import Tensors
@@ -68,5 +69,71 @@ struct Wiring {
             available: configuration.memoryBytes ?? AvailableMemory.bytes)
         return try LoadedModel(
             checkpoint, id: id, device: device, plan: plan, draftTokens: configuration.draftTokens)
+    }
+}
+
+extension Wiring {
+    /// The door to other machines, for the time of `work`.
+    func withEgress<Result>(_ work: (EgressGuard) async throws -> Result) async throws -> Result {
+        let egress = EgressGuard(policy: configuration.policy)
+        do {
+            let result = try await work(egress)
+            try await egress.shutdown()
+            return result
+        } catch {
+            try? await egress.shutdown()
+            throw error
+        }
+    }
+
+    /// What pulls from other nodes.
+    func peerPull(_ egress: EgressGuard) throws -> PeerPull {
+        try egress.check(.mesh)
+        return PeerPull(
+            ownID: try NodeIdentity.load(home: configuration.home).id,
+            registry: try PeerRegistry(home: configuration.home), transport: egress.mesh(configuration.mesh.networks),
+            secret: configuration.mesh.secret, networks: configuration.mesh.networks, store: store)
+    }
+
+    /// This node among the others.
+    func makeNode(_ egress: EgressGuard) async throws -> MeshNode {
+        let settings = configuration.mesh
+        let registry = try PeerRegistry(home: configuration.home)
+        if registry.wasRebuilt {
+            logger.warning("mesh.sqlite was damaged: it has been moved aside, and peers must be registered again")
+        }
+        var options = MeshNode.Options(
+            name: settings.name, version: Hybrie.versionText, platform: Self.platform, devices: [device.name],
+            addresses: InterfaceAddresses.reaching(configuration.host), networks: settings.networks)
+        options.defaultPort = settings.port
+        return try await MeshNode(
+            identity: try NodeIdentity.load(home: configuration.home), registry: registry,
+            transport: egress.mesh(settings.networks), secret: settings.secret,
+            shared: SharedModels(store: store, logger: logger),
+            tailscale: settings.tailscaleSocket.map { socket in
+                Tailscale(socket: socket) { try await egress.askTailscale(socket: $0, path: $1) }
+            }, options: options, port: configuration.port, logger: logger)
+    }
+
+    /// What brings in the models that this node shall have.
+    func makeWanted(_ node: MeshNode, _ egress: EgressGuard) throws -> WantedModels {
+        let hub = Hub(endpoint: configuration.hubEndpoint, token: configuration.hubToken, transport: egress)
+        return WantedModels(
+            store: store, pull: try peerPull(egress), acceptsRequests: configuration.mesh.acceptsSync,
+            traffic: node.traffic, logger: logger
+        ) { [store] in _ = try await store.pull($0, from: hub) }
+    }
+
+    private static var platform: String {
+        #if os(macOS)
+            let system = "macos"
+        #else
+            let system = "linux"
+        #endif
+        #if arch(arm64)
+            return "\(system) arm64"
+        #else
+            return "\(system) x86_64"
+        #endif
     }
 }

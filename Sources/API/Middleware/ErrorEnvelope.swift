@@ -24,6 +24,8 @@ struct ErrorEnvelope<Context: RequestContext>: RouterMiddleware {
             // The rest of a body that was refused must not be taken for the next request.
             if known.status == .contentTooLarge { response.headers[.connection] = "close" }
         }
+        // Who asks for the head alone takes a body for the next answer.
+        if request.method == .head { response.body = ResponseBody() }
         response.headers[.requestID] = id
         return response
     }

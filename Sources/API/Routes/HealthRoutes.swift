@@ -1,6 +1,7 @@
 import Generation
 import HTTPTypes
 import Hummingbird
+import Mesh
 import NIOCore
 import OrderedJSON
 import Providers
@@ -8,6 +9,7 @@ import Providers
 /// `/health`, `/v1/health`, `/metrics`, `/openapi.json`.
 struct HealthRoutes: Sendable {
     let state: ServerState
+    let traffic: MeshTraffic?
 
     func add(to router: Router<ConnectionContext>) {
         router.get("/health") { _, _ in await health(detailed: false) }
@@ -30,6 +32,7 @@ struct HealthRoutes: Sendable {
     private func metrics() async -> Response {
         var text = MetricsText()
         for model in await state.models.loaded { text.add(model) }
+        if let traffic { text.add(traffic) }
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text.rendered)))

@@ -1,6 +1,7 @@
 import Generation
 package import HTTPTypes
 import Hummingbird
+import Mesh
 import NIOCore
 import OrderedJSON
 import Providers
@@ -48,6 +49,7 @@ extension APIError {
         case let error as APIError: self = error
         case let error as PolicyError: self.init(error)
         case let error as ModelHostError: self.init(error)
+        case let error as MeshError: self.init(error)
         case let error as EngineError: self.init(error)
         case let error as GrammarError:
             self = .invalid(
@@ -107,6 +109,23 @@ extension APIError {
         }
     }
 
+    private init(_ error: MeshError) {
+        // None of these is mended by sending the same again at once, and clients would do so by themselves.
+        let status: HTTPResponse.Status
+        var param: String?
+        switch error {
+        case .badAddress: (status, param) = (.badRequest, "node")
+        case .refusedAddress, .off: (status, param) = (.forbidden, "node")
+        case .unknownPeer, .noSource: status = .notFound
+        case .badDescriptor: status = .unprocessableContent
+        case .unreachable, .badAnswer, .refused: status = .badGateway
+        case .damagedKey, .storage: status = .internalServerError
+        }
+        self.init(
+            status: status, message: "\(error)", type: Self.type(of: status), param: param, code: error.code,
+            headers: [.shouldRetry: "false"])
+    }
+
     private init(_ error: EngineError) {
         switch error {
         case .queueFull:
@@ -147,6 +166,8 @@ extension HTTPField.Name {
     static let selectedMode = HTTPField.Name("x-hybrie-selected-mode") ?? .via
     static let selectedBackend = HTTPField.Name("x-hybrie-selected-backend") ?? .via
     static let adapterID = HTTPField.Name("x-hybrie-adapter-id") ?? .via
+    static let node = HTTPField.Name(PeerClient.nodeHeader) ?? .via
+    static let mesh = HTTPField.Name(MeshSecret.headerName) ?? .via
     static let executionMode = HTTPField.Name("x-hybrie-execution-mode") ?? .via
 }
 

@@ -1,4 +1,5 @@
 import Generation
+import Mesh
 
 /// Prometheus' text format, version 0.0.4.
 struct MetricsText {
@@ -35,6 +36,20 @@ struct MetricsText {
             "hybrie_time_to_first_token_seconds", "From arrival to the first token.", statistics.timeToFirstToken, label
         )
         add("hybrie_inter_token_latency_seconds", "Between tokens of a sequence.", statistics.interTokenLatency, label)
+    }
+
+    /// Weights that nodes have exchanged.
+    mutating func add(_ traffic: MeshTraffic) {
+        for (peer, bytes) in traffic.byPeer.sorted(by: { $0.key < $1.key }) {
+            let label = "peer=\"\(Self.escaped(peer))\""
+            add(
+                "hybrie_mesh_sent_bytes_total", "counter", "Bytes of weights sent to a peer.",
+                ["hybrie_mesh_sent_bytes_total{\(label)} \(bytes.sent)"])
+            add(
+                "hybrie_mesh_received_bytes_total", "counter",
+                "Verified bytes of weights that the server got from a peer.",
+                ["hybrie_mesh_received_bytes_total{\(label)} \(bytes.received)"])
+        }
     }
 
     private mutating func add(_ name: String, _ help: String, _ histogram: Histogram, _ label: String) {
