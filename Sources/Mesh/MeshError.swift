@@ -22,6 +22,8 @@ public enum MeshError: Error, CustomStringConvertible, Sendable, Equatable {
     case noSource(String)
     /// A setting forbids mesh traffic.
     case off(rule: String)
+    /// Another process is the node of this home; its id, if it has said so.
+    case heldBy(Int?)
 
     /// What was wrong, where, and what to do.
     public var description: String {
@@ -47,6 +49,8 @@ public enum MeshError: Error, CustomStringConvertible, Sendable, Equatable {
         case .unknownPeer(let id): "there is no peer '\(Self.shown(id))'; GET /v1/peers lists those that are known"
         case .noSource(let model):
             "no node that can be reached has '\(Self.shown(model))'; pull it from the hub, or register a node that has it"
+        case .heldBy(let process):
+            "\(process.map { "process \($0)" } ?? "another process") is the node of this home; end it, or set HYBRIE_HOME"
         case .off(let rule): "mesh traffic is off (\(rule)); change that setting to let nodes talk to each other"
         }
     }
@@ -74,6 +78,7 @@ extension MeshError {
         case .unknownPeer: "unknown_peer"
         case .noSource: "no_source"
         case .off: "mesh_off"
+        case .heldBy: "home_in_use"
         }
     }
 }

@@ -47,7 +47,10 @@ public struct Digest: Sendable, Hashable {
     private static let prefix = "sha256:"
 
     /// The 64 hexadecimal digits.
-    public var digits: String { bytes.map { String(format: "%02x", $0) }.joined() }
+    public var digits: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
     /// `sha256:` and the digits.
     public var text: String { Self.prefix + digits }
 }

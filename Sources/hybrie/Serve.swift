@@ -45,7 +45,7 @@ struct Serve: AsyncParsableCommand {
         options.meshSecret = configuration.mesh.secret
         options.uploads = configuration.mesh.uploads
         let egress = EgressGuard(policy: configuration.policy)
-        let mesh = configuration.policy.permitsMesh ? try await wiring.makeNode(egress) : nil
+        let mesh = try await wiring.makeNode(egress)
         let wanted = try mesh.map { try wiring.makeWanted($0, egress) }
         if let mesh, let wanted { await mesh.setWanted(wanted) }
         let (ports, portSource) = AsyncStream<Int>.makeStream()

@@ -96,7 +96,9 @@ extension Wiring {
     }
 
     /// This node among the others.
-    func makeNode(_ egress: EgressGuard) async throws -> MeshNode {
+    /// - Returns: `nil` if it takes no part, or if another process of this home does.
+    func makeNode(_ egress: EgressGuard) async throws -> MeshNode? {
+        guard configuration.policy.permitsMesh, let lock = try takeHome() else { return nil }
         let settings = configuration.mesh
         let registry = try PeerRegistry(home: configuration.home)
         if registry.wasRebuilt {
@@ -107,12 +109,21 @@ extension Wiring {
             addresses: InterfaceAddresses.reaching(configuration.host), networks: settings.networks)
         options.defaultPort = settings.port
         return try await MeshNode(
-            identity: try NodeIdentity.load(home: configuration.home), registry: registry,
+            identity: try NodeIdentity.load(home: configuration.home), lock: lock, registry: registry,
             transport: egress.mesh(settings.networks), secret: settings.secret,
             shared: SharedModels(store: store, logger: logger),
             tailscale: settings.tailscaleSocket.map { socket in
                 Tailscale(socket: socket) { try await egress.askTailscale(socket: $0, path: $1) }
             }, options: options, port: configuration.port, logger: logger)
+    }
+
+    /// The right to be the node of this home; `nil` if another process is it.
+    private func takeHome() throws -> HomeLock? {
+        do { return try HomeLock(home: configuration.home) } catch {
+            guard case .heldBy = error else { throw error }
+            logger.warning("serving without the mesh: \(error)")
+            return nil
+        }
     }
 
     /// What brings in the models that this node shall have.

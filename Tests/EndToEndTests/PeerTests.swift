@@ -186,6 +186,19 @@ struct PeerTests {
         #expect(try nodes[0].curl("/metrics").body.contains("hybrie_mesh_received_bytes_total"))
     }
 
+    @Test func `F3 - a second server of a home serves without the mesh, and says who is the node`() throws {
+        let node = try MeshProcess("a")
+        try node.serve()
+        let second = try node.start(["serve", "--port", "0"])
+        defer { kill(second.processIdentifier, SIGKILL) }
+        try node.wait("the second server") { node.log.components(separatedBy: "address=http://").count == 3 }
+        #expect(node.log.contains("is the node of this home"), "\(node.log)")
+        // Killed, it leaves nothing locked.
+        node.killServer()
+        try node.serve()
+        #expect(try node.curl("/v1/peers").status == 200)
+    }
+
     @Test func `in local-only mode there is no mesh unless its own key says so`() throws {
         let silent = try MeshProcess("b", ["INFERENCE_ALLOWED_PROVIDERS": "local", "HYBRIE_MESH": "off"])
         try silent.serve()

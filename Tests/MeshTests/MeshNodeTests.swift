@@ -72,6 +72,13 @@ import Testing
         #expect(await a.peers.map(\.descriptor.addresses) == [[host(9)]])
     }
 
+    /// `node` after `other` has said hello to it.
+    private static func calls(_ node: MeshNode, from other: MeshNode) async throws -> MeshNode {
+        let own = JSONValue.object(try await other.descriptor(challenge: nil))
+        _ = try await node.answer(["own": own, "members": [], "records": []])
+        return node
+    }
+
     @Test func `a removed peer is gone until it is registered again`() async throws {
         let folder = try TemporaryFolder()
         let a = try await tailnet.join(host(1), folder)
@@ -79,7 +86,9 @@ import Testing
         _ = try await a.register(host(2))
         try await a.remove(b.id)
         #expect(await a.peers.isEmpty)
-        #expect(try await tailnet.join(host(1), folder).peers.isEmpty)
+        // Neither its own calls nor a restart bring it back.
+        #expect(try await Self.calls(a, from: b).peers.isEmpty)
+        #expect(try await Self.calls(try await tailnet.join(host(1), folder), from: b).peers.isEmpty)
         await #expect(throws: MeshError.unknownPeer(b.id)) { try await a.remove(b.id) }
         _ = try await a.register(host(2))
         #expect(await a.peers.count == 1)

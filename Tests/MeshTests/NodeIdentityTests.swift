@@ -140,4 +140,14 @@ import Testing
         }
         #expect(shown.contains(identity.id))
     }
+
+    @Test func `F3 - one process is the node of a home, and the next is told which`() throws {
+        let home = try TemporaryFolder()
+        do {
+            let lock = try HomeLock(home: home.path)
+            #expect(throws: MeshError.heldBy(Int(getpid()))) { try HomeLock(home: home.path) }
+            withExtendedLifetime(lock) {}
+        }
+        _ = try HomeLock(home: home.path)
+    }
 }

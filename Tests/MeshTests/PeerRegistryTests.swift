@@ -98,17 +98,21 @@ import Testing
         #expect(try await registry.peers().isEmpty)
     }
 
-    @Test func `a peer is touched and removed by its id`() async throws {
+    @Test func `a peer is removed by its id, and who was removed by hand is remembered until he is registered`()
+        async throws
+    {
         let home = try TemporaryFolder()
         let registry = try PeerRegistry(home: home.path)
         try await registry.save(Self.peer(1))
-        try await registry.touch(Self.id(1), lastSeen: Date(timeIntervalSince1970: 4000))
-        try await registry.touch(Self.id(2), lastSeen: Date(timeIntervalSince1970: 4000))
-        #expect(try await registry.peers().map(\.lastSeen) == [Date(timeIntervalSince1970: 4000)])
         await #expect(throws: MeshError.unknownPeer("' OR 1=1 --")) { try await registry.remove("' OR 1=1 --") }
         try await registry.remove(Self.id(1))
         #expect(try await registry.peers().isEmpty)
         await #expect(throws: MeshError.unknownPeer(try Self.id(1))) { try await registry.remove(Self.id(1)) }
+        #expect(try await registry.removed().isEmpty)
+        try await registry.remove(Self.id(1), isByHand: true)
+        #expect(try await PeerRegistry(home: home.path).removed() == [Self.id(1)])
+        try await registry.save(Self.peer(1, source: .registered))
+        #expect(try await registry.removed().isEmpty)
     }
 
     @Test func `the sequence rises over restarts`() async throws {

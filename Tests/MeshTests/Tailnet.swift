@@ -26,7 +26,9 @@ final class Tailnet: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let node = try await MeshNode(
-            identity: try NodeIdentity.load(home: folder.path), registry: try PeerRegistry(home: folder.path),
+            // A lock of its own: the node that this one restarts may not have gone yet.
+            identity: try NodeIdentity.load(home: folder.path), lock: try HomeLock(home: TemporaryFolder().path),
+            registry: try PeerRegistry(home: folder.path),
             transport: Line(tailnet: self, networks: networks), secret: nil,
             shared: SharedModels(store: ModelStore(home: folder.path), logger: logger), tailscale: tailscale,
             options: options, port: 8080, logger: logger)

@@ -119,7 +119,7 @@ extension APIError {
         case .unknownPeer, .noSource: status = .notFound
         case .badDescriptor: status = .unprocessableContent
         case .unreachable, .badAnswer, .refused: status = .badGateway
-        case .damagedKey, .storage: status = .internalServerError
+        case .damagedKey, .storage, .heldBy: status = .internalServerError
         }
         self.init(
             status: status, message: "\(error)", type: Self.type(of: status), param: param, code: error.code,

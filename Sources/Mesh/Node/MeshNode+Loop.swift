@@ -32,9 +32,8 @@ extension MeshNode {
             do { try await renew(above: above) } catch { log(error, "own descriptor can't be renewed") }
         case .changed(let id, let status):
             logger.info("peer", metadata: ["id": "\(id)", "status": "\(status.rawValue)"])
-            guard status == .online else { break }
             await saveLogged(id)
-            wanted?.look()
+            if status == .online { wanted?.look() }
         case .learned(let record):
             if membership.peer(record.id)?.isVerified == true { await saveLogged(record.id) }
         case .forgot(let id):

@@ -46,7 +46,6 @@ public actor MeshNode {
         var source: StoredSource
         var firstSeen: Date
         var lastSeen: Date?
-        var savedSeen: Date?
         var roundTrip: Duration?
         var error: String?
     }
@@ -60,6 +59,7 @@ public actor MeshNode {
 
     let identity: NodeIdentity
     let registry: PeerRegistry
+    private let lock: HomeLock
     let client: PeerClient
     let tailscale: Tailscale?
     let options: Options
@@ -79,14 +79,15 @@ public actor MeshNode {
 
     /// A node that knows whom it knew before.
     /// - Parameters:
+    ///   - lock: shows that no other process is this node.
     ///   - transport: the way to other nodes, which keeps the policy.
     ///   - port: where it listens, as far as that is known; ``run(port:)`` says it again.
     /// - Throws: ``MeshError``.
     public init(
-        identity: NodeIdentity, registry: PeerRegistry, transport: any Transport, secret: MeshSecret?,
+        identity: NodeIdentity, lock: HomeLock, registry: PeerRegistry, transport: any Transport, secret: MeshSecret?,
         shared: SharedModels, tailscale: Tailscale?, options: Options, port: Int, logger: Logger
     ) async throws {
-        (self.identity, self.registry, self.shared) = (identity, registry, shared)
+        (self.identity, self.lock, self.registry, self.shared) = (identity, lock, registry, shared)
         (self.tailscale, self.options, self.port, self.logger) = (tailscale, options, max(1, port), logger)
         client = PeerClient(ownID: identity.id, transport: transport, secret: secret)
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -94,6 +95,7 @@ public actor MeshNode {
         own.sequence = try await registry.takeSequence(atLeast: 1)
         membership = Membership(
             own: try NodeRecord(SignedDescriptor(signing: own, by: identity)), seed: .random(in: 0...(.max)), at: .zero)
+        for id in try await registry.removed() { membership.remove(id, at: .zero) }
         for stored in try await registry.peers() {
             guard let record = try? NodeRecord(stored.descriptor) else { continue }
             notes[record.id] = Notes(
@@ -176,7 +178,7 @@ public actor MeshNode {
         guard membership.peer(id) != nil else { throw MeshError.unknownPeer(id) }
         membership.remove(id, at: now)
         notes[id] = nil
-        try? await registry.remove(id)
+        try await registry.remove(id, isByHand: true)
         wake.yield()
     }
 

@@ -62,15 +62,17 @@ public struct PeerClient: Sendable {
         return set
     }
 
-    /// The bytes of a chunk, unchecked.
+    /// Fetches the bytes of a chunk, unchecked, into `buffer`, whose memory is used again.
+    /// - Parameter buffer: an array whose memory may be used again.
     /// - Throws: ``MeshError/refused(by:status:)`` if the node doesn't have it; what the transport throws.
-    func chunk(_ chunk: ModelManifest.Chunk, of file: ModelManifest.File, at address: NodeAddress) async throws
-        -> [UInt8]
-    {
+    func chunk(
+        _ chunk: ModelManifest.Chunk, of file: ModelManifest.File, at address: NodeAddress,
+        into buffer: inout [UInt8]
+    ) async throws {
         let range = (name: "range", value: "bytes=\(chunk.offset)-\(chunk.offset + chunk.bytes - 1)")
         let response = try await send(address, "GET", "/v1/peers/blobs/\(file.root.text)", headers: [range])
         guard response.status == 206 else { throw MeshError.refused(by: address.text, status: response.status) }
-        return try await collect(response, upTo: chunk.bytes, from: address)
+        try await collect(response, upTo: chunk.bytes, from: address, into: &buffer)
     }
 
     private func answer(
@@ -80,7 +82,9 @@ public struct PeerClient: Sendable {
         try await Deadline.run(limit, MeshError.unreachable(address.text, reason: "it didn't answer in \(limit)")) {
             let response = try await send(address, method, path, body: body)
             guard response.status == 200 else { throw MeshError.refused(by: address.text, status: response.status) }
-            return try await collect(response, upTo: bytes, from: address)
+            var answer: [UInt8] = []
+            try await collect(response, upTo: bytes, from: address, into: &answer)
+            return answer
         }
     }
 
@@ -100,10 +104,10 @@ public struct PeerClient: Sendable {
         { throw error } catch { throw MeshError.unreachable(address.text, reason: "\(error)") }
     }
 
-    private func collect(_ response: TransportResponse, upTo most: Int, from address: NodeAddress) async throws
-        -> [UInt8]
-    {
-        var bytes: [UInt8] = []
+    private func collect(
+        _ response: TransportResponse, upTo most: Int, from address: NodeAddress, into bytes: inout [UInt8]
+    ) async throws {
+        bytes.removeAll(keepingCapacity: true)
         bytes.reserveCapacity(min(most, Int(response.headers["content-length"] ?? "") ?? 0))
         for try await piece in response.body {
             guard bytes.count + piece.count <= most else {
@@ -111,7 +115,6 @@ public struct PeerClient: Sendable {
             }
             bytes += piece
         }
-        return bytes
     }
 }
 

@@ -89,6 +89,9 @@ public final class PeerRegistry: Sendable {
                     new.address = peer.address ?? known.peer.address
                     new.lastSeen = peer.lastSeen ?? known.peer.lastSeen
                 }
+                if new.source == .registered {
+                    try database.execute(sql: "DELETE FROM removed WHERE id = ?", arguments: [descriptor.id])
+                }
                 try database.execute(
                     sql: """
                         INSERT OR REPLACE INTO peers (id, payload, signature, address, source, first_seen, last_seen)
@@ -113,23 +116,30 @@ public final class PeerRegistry: Sendable {
         }
     }
 
-    /// Notes that a peer answered; nothing if it isn't known.
-    public func touch(_ id: String, lastSeen: Date) async throws(MeshError) {
+    /// Forgets a peer.
+    /// - Parameter isByHand: whether it shall stay away, also after a restart.
+    /// - Throws: ``MeshError/unknownPeer(_:)`` if it isn't known; ``MeshError/storage(reason:)``.
+    public func remove(_ id: String, isByHand: Bool = false) async throws(MeshError) {
         try await Self.storage {
             try await self.pool.write { database in
+                try database.execute(sql: "DELETE FROM peers WHERE id = ?", arguments: [id])
+                guard database.changesCount > 0 || isByHand else { throw MeshError.unknownPeer(id) }
+                guard isByHand else { return }
                 try database.execute(
-                    sql: "UPDATE peers SET last_seen = ? WHERE id = ?", arguments: [lastSeen.timeIntervalSince1970, id])
+                    sql: "INSERT OR REPLACE INTO removed (id, at) VALUES (?, ?)",
+                    arguments: [id, Date().timeIntervalSince1970])
+                // As many as are remembered while the node runs.
+                try database.execute(
+                    sql: "DELETE FROM removed WHERE id NOT IN (SELECT id FROM removed ORDER BY at DESC LIMIT 1024)")
             }
         }
     }
 
-    /// Forgets a peer.
-    /// - Throws: ``MeshError/unknownPeer(_:)`` if it isn't known; ``MeshError/storage(reason:)``.
-    public func remove(_ id: String) async throws(MeshError) {
+    /// The peers that were removed by hand and haven't been registered since.
+    public func removed() async throws(MeshError) -> [String] {
         try await Self.storage {
-            try await self.pool.write { database in
-                try database.execute(sql: "DELETE FROM peers WHERE id = ?", arguments: [id])
-                guard database.changesCount > 0 else { throw MeshError.unknownPeer(id) }
+            try await self.pool.read {
+                try String.fetchAll($0, sql: "SELECT id FROM removed WHERE typeof(id) = 'text'")
             }
         }
     }

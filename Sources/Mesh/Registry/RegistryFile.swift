@@ -65,6 +65,9 @@ struct RegistryFile {
                     CREATE TABLE own (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL);
                     """)
         }
+        migrator.registerMigration("removed peers") { database in
+            try database.execute(sql: "CREATE TABLE removed (id TEXT NOT NULL PRIMARY KEY, at REAL NOT NULL)")
+        }
         return migrator
     }
 

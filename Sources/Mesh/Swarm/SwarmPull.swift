@@ -1,4 +1,5 @@
 package import ModelStore
+import Synchronization
 
 /// A node that may have chunks of a model.
 public struct SwarmSource: Sendable, Hashable {
@@ -43,6 +44,7 @@ package struct SwarmPull: Sendable {
     private let ownID: String
     private let client: PeerClient
     private let findSources: @Sendable () async -> [SwarmSource]
+    private let buffers = ChunkBuffers()
 
     /// A pull of `model`.
     /// - Parameter findSources: asked again every few seconds: nodes may come and go meanwhile.
@@ -112,8 +114,12 @@ package struct SwarmPull: Sendable {
         case .chunk(let number, let source):
             do {
                 let chunk = model.chunks[number]
-                let bytes = try await client.chunk(chunk, of: model.manifest.files[chunk.file], at: source.address)
-                return .chunk(number, source, .success(try await OffPool.run { try model.store(number, bytes) }))
+                var bytes = buffers.take()
+                try await client.chunk(
+                    chunk, of: model.manifest.files[chunk.file], at: source.address, into: &bytes)
+                let isRight = try await OffPool.run { [model, bytes] in try model.store(number, bytes) }
+                buffers.put(bytes)
+                return .chunk(number, source, .success(isRight))
             } catch { return .chunk(number, source, .failure(error)) }
         }
     }
@@ -199,4 +205,12 @@ package struct SwarmPull: Sendable {
             candidates.filter { plan.wantsNews(of: $0.id) && asking.insert($0.id).inserted }.map { .possession($0) }
         }
     }
+}
+
+/// The memory of chunks that have been stored, for the next ones: the system would clear new memory each time.
+private final class ChunkBuffers: Sendable {
+    private let free = Mutex<[[UInt8]]>([])
+
+    func take() -> [UInt8] { free.withLock { $0.popLast() ?? [] } }
+    func put(_ buffer: [UInt8]) { free.withLock { $0.append(buffer) } }
 }
