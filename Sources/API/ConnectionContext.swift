@@ -5,7 +5,7 @@ import NIOHTTPTypes
 /// What a route knows besides its request: the connection, so that work can end when the client leaves.
 struct ConnectionContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    private let channel: any Channel
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)

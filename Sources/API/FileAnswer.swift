@@ -1,19 +1,21 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
-import NIOCore
 
 /// A file, or the range of it that a request asks for.
 struct FileAnswer: Sendable {
     let path: String
     let bytes: Int
     let gate: UploadGate
+    /// How long the client may take nothing.
+    let patience: Duration
     /// Told of all bytes that are sent.
     let sent: @Sendable (Int) -> Void
     /// Whether all bytes of a range may be sent.
     var holds: @Sendable (Range<Int>) -> Bool = { _ in true }
 
-    /// The answer; 416 for a range that can't be, 404 where bytes of it aren't here.
-    func response(to request: Request, _ context: ConnectionContext) async throws -> Response {
+    /// The answer; 416 for a range that can't be, 404 where the file is gone or bytes of the range aren't here.
+    func response(to request: Request, _ context: ConnectionContext) throws -> Response {
         var headers: HTTPFields = [.contentType: "application/octet-stream", .acceptRanges: "bytes"]
         let range: Range<Int>
         switch ByteRange.parse(request.headers[.range], of: bytes) {
@@ -26,26 +28,24 @@ struct FileAnswer: Sendable {
                 status: .rangeNotSatisfiable, message: "the file has \(bytes) bytes; ask for some of these",
                 type: "invalid_request_error", headers: [.contentRange: "bytes */\(bytes)"])
         }
+        guard FileManager.default.isReadableFile(atPath: path) else { throw HTTPError(.notFound) }
         guard range.isEmpty || holds(range) else { throw HTTPError(.notFound, message: "these bytes aren't here yet") }
         headers[.contentLength] = "\(range.count)"
         let status: HTTPResponse.Status = headers[.contentRange] == nil ? .ok : .partialContent
-        guard request.method != .head, let last = range.last else { return Response(status: status, headers: headers) }
-        let body = try await FileIO().loadFile(
-            path: path, range: range.lowerBound...last, context: context, chunkLength: Self.pieceBytes)
-        return Response(status: status, headers: headers, body: gate.body(body, sent: sent))
+        guard request.method != .head, !range.isEmpty else { return Response(status: status, headers: headers) }
+        let sender = FileSender(path: path, range: range, channel: context.channel, patience: patience)
+        return Response(status: status, headers: headers, body: gate.body(sender, sent: sent))
     }
-
-    private static let pieceBytes = 256 << 10
 }
 
 /// What a `Range` header asks for (RFC 9110, section 14): one range of bytes; several in one header are answered whole,
 /// as the RFC permits.
-enum ByteRange: Equatable {
+package enum ByteRange: Equatable {
     case whole
     case part(Range<Int>)
     case impossible
 
-    static func parse(_ header: String?, of bytes: Int) -> ByteRange {
+    package static func parse(_ header: String?, of bytes: Int) -> ByteRange {
         guard let header, header.hasPrefix("bytes=") else { return .whole }
         let spec = header.dropFirst("bytes=".count)
         guard !spec.contains(",") else { return .whole }

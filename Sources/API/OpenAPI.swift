@@ -43,6 +43,17 @@ enum OpenAPI {
             "/v1/completions": ["post": post("Continues a text.", "CompletionRequest", "Completion", streams: true)],
             "/v1/embeddings": ["post": post("Vectors of texts.", "EmbeddingRequest", "EmbeddingList")],
             "/v1/tokenize": ["post": post("Tokens of a text or a conversation.", "TokenizeRequest", "Tokens")],
+            "/v1/peers": ["get": get("This node and those that it knows.", "PeerList")],
+            "/v1/peers/register": [
+                "post": post("Dials a node, checks its descriptor and knows it from now on.", "RegisterRequest", nil)
+            ],
+            "/v1/peers/{id}": [
+                "parameters": [["name": "id", "in": "path", "required": true, "schema": ["type": "string"]]],
+                "delete": get("Forgets a node until it is registered again.", nil, failure: "404"),
+            ],
+            "/v1/peers/sync": [
+                "post": post("Asks all nodes that are online to take a model of this one.", "SyncRequest", nil)
+            ],
             "/v1/detokenize": ["post": post("The text of tokens.", "DetokenizeRequest", "Detokenized")],
         ]
     }

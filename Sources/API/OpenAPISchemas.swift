@@ -33,6 +33,22 @@ enum OpenAPISchemas {
                 ], ["input"]),
             "EmbeddingList": object(
                 ["object": ["const": "list"], "data": array(["type": "object"]), "usage": ["type": "object"]], ["data"]),
+            "Peer": object(
+                [
+                    "id": string, "name": string, "addresses": array(string), "port": integer, "version": string,
+                    "platform": string, "devices": array(string),
+                    "models": array(
+                        object(["id": string, "digest": string, "bytes": integer], ["id", "digest", "bytes"])),
+                    "status": ["enum": ["online", "suspect", "offline"]], "source": optional(string),
+                    "first_seen": integer, "last_seen": ["type": ["integer", "null"]],
+                    "rtt_ms": ["type": ["number", "null"]],
+                    "error": optional(string),
+                ], ["id", "name", "addresses", "port", "status"]),
+            "PeerList": object(
+                ["self": ["$ref": "#/components/schemas/Peer"], "peers": array(["$ref": "#/components/schemas/Peer"])],
+                ["self", "peers"]),
+            "RegisterRequest": object(["node": string], ["node"]),
+            "SyncRequest": object(["model": string], ["model"]),
             "TokenizeRequest": object(
                 [
                     "model": string, "prompt": string, "messages": array(["type": "object"]),

@@ -71,7 +71,7 @@ public struct Server: Service {
                 await models.loaded.contains { $0.engine.statistics.running > 0 }
             }
             PeerRoutes(state: state, mesh: mesh, gate: gate).add(to: router)
-            HubRoutes(mesh: mesh, gate: gate).add(to: router)
+            HubRoutes(mesh: mesh, gate: gate, patience: options.times.write).add(to: router)
         }
         application = Application(
             router: router,

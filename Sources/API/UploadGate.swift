@@ -31,21 +31,22 @@ actor UploadGate {
         self.isInferring = isInferring
     }
 
-    /// The same body, sent when there is a place and no faster than is permitted.
+    /// A body that goes out when there is a place, and no faster than is permitted.
     /// - Parameter sent: told of every piece.
-    nonisolated func body(_ body: ResponseBody, sent: @escaping @Sendable (Int) -> Void) -> ResponseBody {
-        let paced = body.map { piece in
-            try await self.pass(piece.readableBytes)
-            sent(piece.readableBytes)
-            return piece
-        }
-        return ResponseBody { writer in
+    nonisolated func body(_ sender: FileSender, sent: @escaping @Sendable (Int) -> Void) -> ResponseBody {
+        ResponseBody(contentLength: sender.range.count) { writer in
             try await self.enter()
-            do { try await paced.write(writer) } catch {
+            do {
+                try await sender.send { bytes in
+                    try await self.pass(bytes)
+                    sent(bytes)
+                }
+            } catch {
                 await self.leave()
                 throw error
             }
             await self.leave()
+            try await writer.finish(nil)
         }
     }
 

@@ -5,7 +5,7 @@ package struct Disk: Sendable {
     /// What is done, in the words of an error.
     package enum Operation: String, Sendable {
         case createFolder = "create the folder"
-        case list, open, read, write, delete, lock
+        case list, open, read, write, delete, lock, link
         case look = "look at"
         case measureSpace = "measure the free space at"
         case cut = "cut"
@@ -64,6 +64,8 @@ struct FileStamp: Equatable {
 
     /// The size.
     var bytes: Int { numbers.first ?? 0 }
+    /// Which file of its disk it is.
+    var inode: Int { numbers.last ?? 0 }
 }
 
 extension Disk {
@@ -217,6 +219,15 @@ extension Disk {
     /// Gives a file or folder its final name, at one stroke.
     func publish(_ path: String, as final: String) throws(StoreError) {
         _ = try perform(.publish, final) { rename(path, final) }
+    }
+
+    /// Gives a file a second name; there may be none of that name yet.
+    func link(_ path: String, as second: String) throws(StoreError) {
+        #if canImport(Darwin)
+            _ = try perform(.link, second) { Darwin.link(path, second) }
+        #else
+            _ = try perform(.link, second) { Glibc.link(path, second) }
+        #endif
     }
 
     /// Waits until the disk has a folder's names.

@@ -36,12 +36,12 @@ extension ModelStore {
         return ModelCheck(model: model, damaged: damaged, strange: strange.sorted(), wasKnown: true)
     }
 
-    /// Deletes what interrupted pulls and imports left, and what belongs to no model any more. What comes in right now, in
-    /// whatever process, stays.
+    /// Deletes what interrupted pulls and imports left, and what belongs to no model any more, and makes one file of those
+    /// that have the same bytes. What comes in right now, in whatever process, stays.
     /// - Returns: the bytes that were freed.
     /// - Throws: ``StoreError``.
     public func prune() throws(StoreError) -> Int {
-        var freed = 0
+        var freed = try shareEqualFiles()
         if FileManager.default.fileExists(atPath: incoming), try !isAnythingComing() {
             for name in try disk.names(in: incoming) { freed += try delete("\(incoming)/\(name)") }
         }

@@ -57,6 +57,11 @@ extension ModelStore {
         return manifest
     }
 
+    /// The manifest that is kept of a model, if its files look as they did; nothing is hashed.
+    func soundManifest(of model: StoredModel) throws(StoreError) -> ModelManifest? {
+        keptManifest(of: model, stamps: try stamps(of: try paths(of: model).map(\.path)))
+    }
+
     /// The manifest that is kept of a model, whatever its files look like now.
     func rememberedManifest(of model: StoredModel) -> ModelManifest? { kept(of: model)?.manifest }
 

@@ -41,6 +41,9 @@ struct PeerTests {
         let nodes = try ["a", "b", "c"].map { try MeshProcess($0) }
         let content = Self.content(24 << 20)
         try nodes[0].place("weights", content)
+        // Slow enough that the second has something to pass on before the third has all.
+        try "[mesh]\nupload_mib_per_s = 16\n"
+            .write(toFile: "\(nodes[0].home)/hybrie.toml", atomically: true, encoding: .utf8)
         for node in nodes { try node.serve() }
         for node in nodes.dropFirst() { #expect(try node.register(nodes[0]).status == 200) }
         try nodes[2].wait("all to know all") { nodes[1].online == ["a", "c"] && nodes[2].online == ["a", "b"] }
@@ -197,6 +200,29 @@ struct PeerTests {
         node.killServer()
         try node.serve()
         #expect(try node.curl("/v1/peers").status == 200)
+    }
+
+    @Test func `a model that is here under another name needs nothing to come`() throws {
+        let (a, b) = (try MeshProcess("a"), try MeshProcess("b"))
+        let content = Self.content(3 << 20)
+        try a.place("weights", content)
+        for node in [a, b] { try node.serve() }
+        #expect(try b.register(a).status == 200)
+        #expect(try b.run(["pull", "peer://a/weights"]) == 0)
+        let before = try a.curl("/metrics").body
+        #expect(try b.run(["pull", "peer://a/weights", "--name", "twin"]) == 0, "\(b.log)")
+        #expect(has(b, "twin", content))
+        #expect(try a.curl("/metrics").body == before, "not a byte was sent again")
+        // Ranges and what is missing, as curl asks.
+        let offered = try a.curl("/v1/peers/models").body
+        let digest = try #require(offered.firstMatch(of: /sha256:[0-9a-f]{64}/)).output
+        let manifest = try a.curl("/v1/peers/models/\(digest)").body
+        let root = try #require(manifest.firstMatch(of: /"root":"(sha256:[0-9a-f]{64})"/)).output.1
+        #expect(try a.curl("/v1/peers/blobs/\(root)", ["-r", "5-9", "-o", "/dev/null"]).status == 206)
+        #expect(try a.curl("/v1/peers/blobs/\(root)", ["-r", "99999999-", "-o", "/dev/null"]).status == 416)
+        #expect(try a.curl("/v1/peers/blobs/sha256:..%2f..%2fnode_key").status == 400)
+        #expect(try a.curl("/v1/peers/blobs/\(root)", ["-I"]).status == 404, "there is no HEAD of a chunk")
+        #expect(try a.curl("/health").status == 200)
     }
 
     @Test func `in local-only mode there is no mesh unless its own key says so`() throws {

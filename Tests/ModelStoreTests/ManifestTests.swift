@@ -66,6 +66,61 @@ import Testing
         #expect(digests[0] == digests[1])
     }
 
+    @Test func `the same bytes lie on the disk once, whatever they are called`() throws {
+        func inode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
+        }
+        let home = try TemporaryHome()
+        let file = try home.write("x.gguf", SampleModel.bytes(3000))
+        let one = try home.store.importModel(from: file, name: "one")
+        let manifest = try home.store.manifest(of: one)
+        let two = try home.store.add("two", sameAs: one)
+        #expect(try inode(one.path) == inode(two.path))
+        #expect(try home.store.manifest(of: two) == manifest)
+        #expect(throws: StoreError.exists("two")) { try home.store.add("two", sameAs: one) }
+        // One that came by itself joins them when the store is tidied.
+        let three = try home.store.importModel(from: file, name: "three")
+        #expect(try home.store.manifest(of: three) == manifest && inode(three.path) != inode(one.path))
+        #expect(try home.store.prune() == 3000)
+        #expect(try inode(three.path) == inode(one.path))
+        #expect(try home.store.verify(three).isSound && home.store.prune() == 0)
+        try home.store.remove("one")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: two.path)) == Data(SampleModel.bytes(3000)))
+    }
+
+    @Test func `verify finds a byte that changed, and prune what was left`() throws {
+        let home = try TemporaryHome()
+        let stored = try home.store.importModel(
+            from: try home.write("a.gguf", SampleModel.bytes(ModelManifest.chunkBytes + 9)))
+        #expect(try !home.store.verify(stored).wasKnown)
+        #expect(try home.store.verify(stored).isSound)
+        chmod(stored.path, 0o600)
+        let handle = try #require(FileHandle(forUpdatingAtPath: stored.path))
+        try handle.seek(toOffset: 77)
+        try handle.write(contentsOf: Data([SampleModel.bytes(78)[77] ^ 1]))
+        try handle.close()
+        let check = try home.store.verify(stored)
+        #expect(check.damaged.map(\.chunks) == [1] && check.damaged.map(\.of) == [2])
+        // What an interrupted pull left is deleted, what comes in right now isn't.
+        let manifest = SampleModel.folder(["config.json": 12])
+        do {
+            let model = try IncomingModel(manifest, as: "m", in: home.store)
+            #expect(try home.store.prune() == 0)
+            #expect(try model.store(0, SampleModel.bytes(12)))
+        }
+        #expect(try home.store.prune() > 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(home.path)/incoming").isEmpty)
+    }
+
+    @Test func `a model is copied out of the store, over nothing`() throws {
+        let home = try TemporaryHome()
+        _ = try home.store.importModel(from: try home.write("a.gguf", SampleModel.bytes(50)), name: "a")
+        try FileManager.default.createDirectory(atPath: "\(home.path)/out", withIntermediateDirectories: true)
+        #expect(try home.store.export("a", to: "\(home.path)/out") == "\(home.path)/out/a.gguf")
+        #expect(throws: StoreError.self) { try home.store.export("a", to: "\(home.path)/out") }
+        #expect(throws: StoreError.unknown("b")) { try home.store.export("b", to: "\(home.path)/b") }
+    }
+
     @Test func `M11 - manifests that contradict themselves are refused`() throws {
         let manifest = SampleModel.folder(["a": 10, "b": ModelManifest.chunkBytes + 1])
         func refused(_ place: Comment, _ change: (inout JSONObject) -> Void) throws {

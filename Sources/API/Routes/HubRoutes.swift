@@ -10,6 +10,7 @@ import OrderedJSON
 struct HubRoutes: Sendable {
     let mesh: MeshNode
     let gate: UploadGate
+    let patience: Duration
 
     func add(to router: Router<ConnectionContext>) {
         let info: @Sendable (Request, ConnectionContext) async throws -> Response = { _, context in
@@ -27,8 +28,9 @@ struct HubRoutes: Sendable {
             guard let file = model.files.first(where: { $0.name == context.parameters.get("file") }) else {
                 throw Self.missing("EntryNotFound")
             }
-            var response = try await FileAnswer(
-                path: file.path, bytes: file.bytes, gate: gate, sent: { mesh.traffic.sent($0, to: MeshNode.otherID) }
+            var response = try FileAnswer(
+                path: file.path, bytes: file.bytes, gate: gate, patience: patience,
+                sent: { mesh.traffic.sent($0, to: MeshNode.otherID) }
             ).response(to: request, context)
             for field in Self.headers(model) { response.headers[field.name] = field.value }
             response.headers[.eTag] = "\"\(file.tag)\""

@@ -105,9 +105,10 @@ struct PeerRoutes: Sendable {
             guard let blob = await mesh.shared.blob(try digest(context)) else { throw HTTPError(.notFound) }
             let peer = await mesh.knownID(request.headers[.node])
             let answer = FileAnswer(
-                path: blob.path, bytes: blob.bytes, gate: gate, sent: { mesh.traffic.sent($0, to: peer) },
+                path: blob.path, bytes: blob.bytes, gate: gate, patience: state.options.times.write,
+                sent: { mesh.traffic.sent($0, to: peer) },
                 holds: blob.holds)
-            return try await answer.response(to: request, context)
+            return try answer.response(to: request, context)
         }
     }
 

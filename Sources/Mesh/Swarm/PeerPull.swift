@@ -82,6 +82,11 @@ public struct PeerPull: Sendable {
     private func pull(
         _ manifest: ModelManifest, as name: String, progress: @escaping @Sendable (SwarmProgress) -> Void
     ) async throws -> StoredModel {
+        // The same bytes under another name: nothing needs to come.
+        let known = try await OffPool.run { [store] in
+            try store.model(manifest.digest).map { try store.add(name, sameAs: $0) }
+        }
+        if let known { return known }
         let incoming = try await OffPool.run { [store] in try IncomingModel(manifest, as: name, in: store) }
         let pull = SwarmPull(incoming, ownID: ownID, client: client) { await sources(of: manifest.digest) }
         try await pull.run(progress: progress)
