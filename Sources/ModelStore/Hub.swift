@@ -79,13 +79,7 @@ public struct Hub: Sendable {
         var url = file.url
         for _ in 0..<5 {
             let response = try await send("GET", url, from: offset)
-            if (300..<400).contains(response.status), let location = response.headers["location"] {
-                guard let next = URL(string: location, relativeTo: URL(string: url))?.absoluteString,
-                    next.hasPrefix("http://") || next.hasPrefix("https://")
-                else { throw HubError.badAnswer(what: file.name, reason: "it redirects to no address") }
-                guard !(url.hasPrefix("https://") && next.hasPrefix("http://")) else {
-                    throw HubError.badAnswer(what: file.name, reason: "it redirects from https to http")
-                }
+            if let next = try Self.redirection(response, of: url, for: file.name) {
                 url = next
                 continue
             }
@@ -100,6 +94,38 @@ public struct Hub: Sendable {
             return (response.body, response.status == 206)
         }
         throw HubError.badAnswer(what: file.name, reason: "it redirects in circles")
+    }
+
+    /// Size of a file at any address, which has the digest `sha256` (64 hexadecimal digits).
+    func file(at address: String, sha256: String) async throws -> RemoteFile {
+        var url = address
+        for _ in 0..<5 {
+            let response = try await send("HEAD", url)
+            if let next = try Self.redirection(response, of: url, for: address) {
+                url = next
+                continue
+            }
+            guard response.status == 200 else { throw HubError.refused(what: address, status: response.status) }
+            guard let size = response.headers["content-length"].flatMap({ Int($0) }),
+                (0...Self.fileBytes).contains(size)
+            else { throw HubError.badAnswer(what: address, reason: "it names no size that a file may have") }
+            return RemoteFile(name: ModelManifest.singleFileName, url: address, bytes: size, tag: sha256)
+        }
+        throw HubError.badAnswer(what: address, reason: "it redirects in circles")
+    }
+
+    /// Where an answer redirects to, if it does.
+    private static func redirection(_ response: TransportResponse, of url: String, for what: String) throws(HubError)
+        -> String?
+    {
+        guard (300..<400).contains(response.status), let location = response.headers["location"] else { return nil }
+        guard let next = URL(string: location, relativeTo: URL(string: url))?.absoluteString,
+            next.hasPrefix("http://") || next.hasPrefix("https://")
+        else { throw .badAnswer(what: what, reason: "it redirects to no address") }
+        guard !(url.hasPrefix("https://") && next.hasPrefix("http://")) else {
+            throw .badAnswer(what: what, reason: "it redirects from https to http")
+        }
+        return next
     }
 
     private func send(_ method: String, _ url: String, from offset: Int = 0) async throws -> TransportResponse {

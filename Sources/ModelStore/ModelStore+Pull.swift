@@ -22,11 +22,36 @@ extension ModelStore {
         let files = try await Self.selection(names, reference).asyncMap {
             try await hub.file($0, of: reference.repository, commit: commit)
         }
-        let total = files.reduce(0) { $0 + $1.bytes }
-        let staging = try Staging(
-            store: self, name: checked, source: "\(reference.repository)@\(commit)/\(reference.file ?? "")")
-        // Another process may have published it while the hub was asked.
+        return try await bring(
+            files, as: checked, from: hub, source: "\(reference.repository)@\(commit)/\(reference.file ?? "")",
+            isFile: reference.file != nil, progress: progress)
+    }
+
+    /// Fetches a GGUF file from any address.
+    /// - Parameter sha256: 64 hexadecimal digits: what the file must have.
+    /// - Throws: ``StoreError``, ``HubError``, or what the transport throws.
+    public func pull(
+        address: String, sha256: String, name: String? = nil, from hub: Hub,
+        progress: @Sendable (PullProgress) -> Void = { _ in }
+    ) async throws -> StoredModel {
+        guard let digest = Digest("sha256:\(sha256.lowercased())"),
+            address.hasPrefix("http://") || address.hasPrefix("https://")
+        else { throw HubError.badAnswer(what: address, reason: "its SHA-256 must be given, 64 hexadecimal digits") }
+        let last = address.prefix { $0 != "?" && $0 != "#" }.split(separator: "/").last.map(String.init) ?? ""
+        let checked = try ModelName(name ?? (last.hasSuffix(".gguf") ? String(last.dropLast(5)) : last))
         try refuseTwin(of: checked)
+        let file = try await hub.file(at: address, sha256: digest.digits)
+        return try await bring([file], as: checked, from: hub, source: digest.text, isFile: true, progress: progress)
+    }
+
+    private func bring(
+        _ files: [Hub.RemoteFile], as name: ModelName, from hub: Hub, source: String, isFile: Bool,
+        progress: @Sendable (PullProgress) -> Void
+    ) async throws -> StoredModel {
+        let total = files.reduce(0) { $0 + $1.bytes }
+        let staging = try Staging(store: self, name: name, source: source)
+        // Another process may have published it while the hub was asked.
+        try refuseTwin(of: name)
         try disk.requireSpace(total - staging.bytesPresent(of: files), at: incoming)
         var done = 0
         for file in files {
@@ -34,9 +59,8 @@ extension ModelStore {
             try await staging.fetch(file, from: hub) { progress(PullProgress(bytes: before + $0, totalBytes: total)) }
             done += file.bytes
         }
-        let isFile = reference.file != nil
-        try staging.publish(isFile ? "\(checked.text).gguf" : checked.text, file: isFile ? files[0].name : nil)
-        guard let stored = try find(checked.text) else { throw StoreError.unreadable(checked.text) }
+        try staging.publish(isFile ? "\(name.text).gguf" : name.text, file: isFile ? files[0].name : nil)
+        guard let stored = try find(name.text) else { throw StoreError.unreadable(name.text) }
         return stored
     }
 

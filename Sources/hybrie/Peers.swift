@@ -141,7 +141,8 @@ struct PeerTable {
 
     init(_ answer: JSONValue, showsTimes: Bool = true) {
         func line(_ peer: JSONValue, _ status: String) -> [String] {
-            let address = peer["addresses"]?.array?.first?.string ?? "-"
+            let ip = peer["addresses"]?.array?.first?.string ?? "-"
+            let address = ip.contains(":") ? "[\(ip)]" : ip
             let models = (peer["models"]?.array ?? []).compactMap { $0["id"]?.string }
             return [
                 peer["name"]?.string ?? "", peer["id"]?.string ?? "", status,

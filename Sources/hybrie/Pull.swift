@@ -13,11 +13,13 @@ struct Pull: AsyncParsableCommand {
         discussion: """
             REF is hf://OWNER/NAME (a whole repository in Hugging Face's layout), or hf://OWNER/NAME[@REVISION]/FILE.gguf.
             The hub is the one that HF_ENDPOINT names. peer://NODE/NAME takes a model from all nodes that have some of it; NODE is
-            the id or the name of one that has it whole, as 'hybrie peers' shows them. An interrupted pull goes on where it stopped.
+            the id or the name of one that has it whole, as 'hybrie peers' shows them. https://HOST/FILE.gguf needs --sha256.
+            An interrupted pull goes on where it stopped.
             """)
 
     @Argument(help: ArgumentHelp("What to fetch.", valueName: "REF")) var reference: String
     @Option(help: "What to call it in the store.") var name: String?
+    @Option(help: "The SHA-256 of a GGUF file that REF, an http(s) address, names.") var sha256: String?
     @OptionGroup var machine: MachineFlags
 
     func run() async throws {
@@ -28,6 +30,11 @@ struct Pull: AsyncParsableCommand {
             let hub = Hub(endpoint: configuration.hubEndpoint, token: configuration.hubToken, transport: egress)
             let bar = ProgressBar()
             defer { bar.finish() }
+            if let sha256 {
+                return try await wiring.store.pull(address: reference, sha256: sha256, name: name, from: hub) {
+                    bar.show($0.bytes, of: $0.totalBytes)
+                }
+            }
             return try await wiring.store.pull(try HubReference(reference), name: name, from: hub) {
                 bar.show($0.bytes, of: $0.totalBytes)
             }

@@ -7,7 +7,7 @@ struct KilledPullTests {
     @Test func `F1 and F3 - pulls that are killed go on where they were, and hold no lock any more`() throws {
         let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...(.max))
         print("killed pulls: HYBRIE_SEED=\(seed)")
-        var random = PullSeed(state: seed)
+        var random = SeededGenerator(state: seed)
         let content = (0..<(6 << 20)).map { _ in UInt8.random(in: 0...255, using: &random) }
         // Each pull gets so far and no further, so that it is still running when it is killed.
         let stops = (0..<3).map { _ in Int.random(in: 1...content.count - 1, using: &random) }.sorted()
@@ -41,19 +41,6 @@ struct KilledPullTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data(content))
         #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o444)
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(hub.home)/incoming").isEmpty)
-    }
-}
-
-/// SplitMix64.
-private struct PullSeed: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }
 

@@ -61,7 +61,7 @@ struct PeerTests {
         let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...(.max))
         let kills = ProcessInfo.processInfo.environment["HYBRIE_LONG"] == "1" ? 200 : 8
         print("killed nodes: HYBRIE_SEED=\(seed)")
-        var random = KillSeed(state: seed)
+        var random = SeededGenerator(state: seed)
         let (a, b) = (try MeshProcess("a"), try MeshProcess("b"))
         let content = Self.content(48 << 20)
         try a.place("weights", content)
@@ -231,18 +231,5 @@ struct PeerTests {
         #expect(try silent.curl("/v1/peers").status == 404)
         #expect(try silent.run(["pull", "peer://a/weights"]) != 0)
         #expect(silent.log.contains("HYBRIE_MESH"), "\(silent.log)")
-    }
-}
-
-/// SplitMix64.
-private struct KillSeed: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

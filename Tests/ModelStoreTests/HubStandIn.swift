@@ -64,10 +64,15 @@ final class HubStandIn: Transport {
             let manifest: [String: Any] = ["sha": faults.commit ?? Self.commit, "siblings": siblings]
             return answer(200, body: Array(try JSONSerialization.data(withJSONObject: manifest)))
         }
-        guard let name = request.url.split(separator: "/").last.map(String.init), let content = files[name] else {
+        guard let name = request.url.prefix(while: { $0 != "?" }).split(separator: "/").last.map(String.init),
+            let content = files[name]
+        else {
             return answer(404, ["x-error-code": "EntryNotFound"])
         }
         let isLarge = name.hasSuffix(".gguf") || name.hasSuffix(".safetensors")
+        if request.method == "HEAD", request.url.hasPrefix(Self.storage) {
+            return answer(200, ["content-length": "\(faults.claimedBytes ?? content.count)"])
+        }
         if request.method == "HEAD" {
             var headers = ["x-repo-commit": Self.commit, "etag": "\"\(Self.gitDigest(content))\""]
             headers["content-length"] = "\(faults.claimedBytes ?? content.count)"

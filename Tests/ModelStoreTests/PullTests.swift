@@ -39,6 +39,26 @@ import Testing
         #expect(hub.seen.first?.url == "\(HubStandIn.endpoint)/api/models/owner/small/revision/v1")
     }
 
+    @Test func `a file of any address is taken if it has the digest that was given`() async throws {
+        let (home, hub) = (try TemporaryHome(), Self.hubWithFile())
+        let address = "\(HubStandIn.endpoint)/any/tiny.gguf?download=1"
+        let wrong = String(repeating: "0", count: 64)
+        for digest in ["", "abc", "../\(wrong)"] {
+            await #expect(throws: HubError.self) {
+                try await home.store.pull(address: address, sha256: digest, from: hub.hub())
+            }
+        }
+        #expect(hub.seen.isEmpty)
+        await #expect(throws: HubError.damaged(file: ModelManifest.singleFileName)) {
+            try await home.store.pull(address: address, sha256: wrong, from: hub.hub())
+        }
+        #expect(home.published.isEmpty)
+        let stored = try await home.store.pull(
+            address: address, sha256: HubStandIn.digest(Self.weights).uppercased(), from: hub.hub())
+        #expect(stored.name == "tiny")
+        #expect(try Self.bytes(stored.path) == Self.weights)
+    }
+
     @Test func `after a cut only the rest is fetched`() async throws {
         let (home, hub) = (try TemporaryHome(), Self.hubWithFile())
         hub.faults.cutAfter = 20_000

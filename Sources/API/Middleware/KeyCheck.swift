@@ -36,7 +36,12 @@ struct KeyCheck<Context: RequestContext>: RouterMiddleware {
     private func signedByNode(_ request: Request) async throws -> Request? {
         guard let secret, let header = request.headers[.mesh], PeerRoutes.isForNodes(request) else { return nil }
         var request = request
-        let body = try await request.collectBody(upTo: PeerRoutes.mostNodeBytes)
+        let body: ByteBuffer
+        do { body = try await request.collectBody(upTo: PeerRoutes.mostNodeBytes) } catch is NIOTooManyBytesError {
+            throw APIError(
+                status: .contentTooLarge, message: "a node's request may have \(PeerRoutes.mostNodeBytes >> 20) MiB",
+                type: "invalid_request_error")
+        }
         let isGenuine = secret.admits(
             header, method: request.method.rawValue, path: request.uri.description,
             body: Array(body.readableBytesView))

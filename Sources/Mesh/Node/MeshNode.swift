@@ -211,10 +211,16 @@ extension MeshNode.Options {
         for address in tailnet + addresses where networks.permits(address) && !reachable.contains(address) {
             reachable.append(address)
         }
+        // As many as a descriptor of the permitted length has room for; /v1/peers/models lists all.
+        var room = SignedDescriptor.maximumPayloadBytes - (8 << 10)
+        let listed = models.prefix(NodeDescriptor.maximumModels).prefix { model in
+            room -= model.id.utf8.count + 140
+            return room > 0
+        }
         return NodeDescriptor(
             id: identity.id, publicKey: identity.publicKey, name: name,
             addresses: reachable.prefix(NodeDescriptor.maximumAddresses).map(\.text), port: port, version: version,
-            platform: platform, devices: devices, models: Array(models.prefix(NodeDescriptor.maximumModels)),
+            platform: platform, devices: devices, models: Array(listed),
             sequence: 1)
     }
 }
