@@ -15,11 +15,15 @@ struct SimulatedSwarm {
         /// The chunks that are offered: those whose bytes were right when they came.
         var have: ChunkSet
         var plan: ChunkPlan
+        var pace = ChunkPace()
         var isUp = true
         var isLiar = false
         /// Writes that fail from now on, as on a full disk.
         var failingWrites = 0
         var asked: [Int: Duration] = [:]
+        /// Requests without an answer, and looks at the sources in this life.
+        var open: Set<Request> = []
+        var ticks = 0
         var completed: Duration?
         /// Counts restarts: what was under way before one is void after it.
         var life = 0
@@ -27,6 +31,11 @@ struct SimulatedSwarm {
         var sending: [Transfer] = []
         var isSending = false
         var sentBytes = 0
+    }
+
+    struct Request: Hashable {
+        let chunk: Int
+        let source: Int
     }
 
     struct Transfer {
@@ -75,6 +84,7 @@ struct SimulatedSwarm {
     }
 
     static func id(_ node: Int) -> String { "node \(node)" }
+    private static func number(_ id: String) -> Int { Int(id.dropFirst("node ".count)) ?? 0 }
 
     mutating func schedule(_ event: Event, in pause: Duration) { events.push(event, at: now + pause) }
 
@@ -112,6 +122,8 @@ struct SimulatedSwarm {
         nodes[node].isUp = true
         nodes[node].have = have
         nodes[node].asked = [:]
+        nodes[node].open = []
+        nodes[node].ticks = 0
         nodes[node].plan = ChunkPlan(ownID: Self.id(node), have: have, random: &random)
         schedule(.tick(node: node), in: .milliseconds(1))
     }
@@ -142,10 +154,14 @@ struct SimulatedSwarm {
             ask(node)
         case .requestArrives(let node, let from, let chunk, let life): serve(node, from, chunk, life)
         case .refusalArrives(let node, let from, let chunk, let life):
-            guard isCurrent(node, life) else { return }
+            guard isCurrent(node, life), nodes[node].open.remove(Request(chunk: chunk, source: from)) != nil else {
+                return
+            }
             nodes[node].plan.failed(chunk, from: Self.id(from), .refused)
         case .chunkArrives(let node, let from, let chunk, let content, let life):
-            guard isCurrent(node, life) else { return }
+            guard isCurrent(node, life), nodes[node].open.remove(Request(chunk: chunk, source: from)) != nil else {
+                return
+            }
             take(node, from, chunk, content)
         case .lineIsFree(let node, let life):
             guard isCurrent(node, life) else { return }
@@ -162,11 +178,12 @@ struct SimulatedSwarm {
     private mutating func tick(_ node: Int) {
         guard nodes[node].isUp, nodes[node].completed == nil, !nodes[node].isLiar else { return }
         let life = nodes[node].life
+        nodes[node].ticks += 1
         for other in nodes.indices where other != node && nodes[node].plan.wantsNews(of: Self.id(other)) {
             send(from: node, to: other, bytes: 200) { .questionArrives(at: other, from: node, life: life) }
         }
         for (chunk, since) in nodes[node].asked {
-            if now - since > SwarmPull.overdue { nodes[node].plan.isOverdue(chunk) }
+            if now - since > nodes[node].pace.overdue { nodes[node].plan.isOverdue(chunk) }
         }
         nodes[node].asked = nodes[node].asked.filter { nodes[node].plan.isAsked($0.key) }
         ask(node)
@@ -174,24 +191,24 @@ struct SimulatedSwarm {
     }
 
     private mutating func ask(_ node: Int) {
-        guard nodes[node].completed == nil, !nodes[node].isLiar else { return }
+        // As in production, the first question waits for the first answers.
+        guard nodes[node].completed == nil, !nodes[node].isLiar, nodes[node].ticks > 1 else { return }
         let life = nodes[node].life
-        for other in nodes.indices where other != node {
-            while let chunk = nodes[node].plan.next(for: Self.id(other)) {
-                if nodes[node].asked[chunk] == nil { nodes[node].asked[chunk] = now }
-                send(from: node, to: other, bytes: 300) {
-                    .requestArrives(at: other, from: node, chunk: chunk, life: life)
-                }
-                // A connection on which nothing comes ends.
-                let lost = SwarmPull.silence
-                schedule(
-                    .action { swarm in
-                        guard swarm.isCurrent(node, life), !swarm.nodes[node].have.contains(chunk),
-                            let since = swarm.nodes[node].asked[chunk], swarm.now - since >= lost
-                        else { return }
-                        swarm.nodes[node].plan.failed(chunk, from: Self.id(other), .broken)
-                    }, in: lost + .milliseconds(1))
+        while let (chunk, source) = nodes[node].plan.nextRequest() {
+            let other = Self.number(source)
+            let request = Request(chunk: chunk, source: other)
+            nodes[node].open.insert(request)
+            if nodes[node].asked[chunk] == nil { nodes[node].asked[chunk] = now }
+            send(from: node, to: other, bytes: 300) {
+                .requestArrives(at: other, from: node, chunk: chunk, life: life)
             }
+            // A connection on which nothing comes ends.
+            let lost = SwarmPull.silence
+            schedule(
+                .action { swarm in
+                    guard swarm.isCurrent(node, life), swarm.nodes[node].open.remove(request) != nil else { return }
+                    swarm.nodes[node].plan.failed(chunk, from: source, .broken)
+                }, in: lost + .milliseconds(1))
         }
     }
 
@@ -243,6 +260,7 @@ struct SimulatedSwarm {
         }
         nodes[node].disk[chunk] = .right
         nodes[node].have.insert(chunk)
+        if let since = nodes[node].asked[chunk] { nodes[node].pace.took(now - since) }
         nodes[node].plan.arrived(chunk, from: Self.id(from))
         if nodes[node].plan.isComplete, nodes[node].completed == nil { nodes[node].completed = now }
         ask(node)

@@ -29,6 +29,15 @@ package struct ChunkPlan: Sendable {
     /// In random order, so that equal choices differ from node to node.
     private var missing: [Int]
     private var sources: [String: Source] = [:]
+    /// All sources in random order, and where the next question begins: every node would ask the same ones first otherwise.
+    private var order: [String] = []
+    private var cursor = 0
+    private var random: SplitMix64
+    /// How many sources have all, and how many requests are under way to the others.
+    private var completeCount = 0
+    private var askedOfReceivers = 0
+    /// How many sources may be asked; every question for a chunk looks at it.
+    private var usableCount = 0
     /// How many sources that are still receiving have each chunk.
     private var holders: [Int]
     /// Who is asked for a chunk.
@@ -40,6 +49,11 @@ package struct ChunkPlan: Sendable {
 
     /// Requests that a source gets at once.
     package static let window = 2
+    /// Receivers from which on a complete source gets one request from each: its line is full of them anyway, and the sooner a
+    /// chunk is whole somewhere, the sooner it is passed on.
+    private static let crowd = 8
+    /// Requests under way to all that are receiving, for the same reason.
+    private static let mostAsked = 16
     /// Requests for a source that is the only one.
     package static let windowAlone = 4
     /// Failures in a row after which a source is asked no more until it is heard of again.
@@ -51,15 +65,14 @@ package struct ChunkPlan: Sendable {
         self.have = have
         missing = (0..<have.chunkCount).filter { !have.contains($0) }.shuffled(using: &random)
         holders = [Int](repeating: 0, count: have.chunkCount)
+        self.random = SplitMix64(seed: random.next())
         shareOut()
     }
 
     /// Whether all chunks are here.
     package var isComplete: Bool { have.isComplete }
     /// Sources that may be asked.
-    package var usableSources: [String] {
-        sources.filter { !$0.value.isLiar && $0.value.failures < Self.patience }.map(\.key).sorted()
-    }
+    package var usableSources: [String] { sources.filter { Self.isUsable($0.value) }.map(\.key).sorted() }
     /// Sources whose bytes were wrong.
     package var liars: [String] { sources.filter(\.value.isLiar).map(\.key).sorted() }
 
@@ -67,12 +80,12 @@ package struct ChunkPlan: Sendable {
     package mutating func update(_ id: String, has possession: ChunkSet) {
         guard id != ownID, possession.chunkCount == have.chunkCount else { return }
         let old = sources[id]
-        guard old?.isLiar != true else { return }
+        guard old?.isLiar != true, old?.possession != possession else { return }
         count(old?.possession, by: -1)
         count(possession, by: 1)
         var source = old ?? Source(possession: possession)
         source.possession = possession
-        sources[id] = source
+        set(id, source)
         if old.map({ $0.possession.isComplete != possession.isComplete }) ?? true { shareOut() }
     }
 
@@ -83,14 +96,38 @@ package struct ChunkPlan: Sendable {
     }
 
     /// A failed source has been heard of again.
-    package mutating func forgive(_ id: String) { sources[id]?.failures = 0 }
+    package mutating func forgive(_ id: String) { setFailures(id, 0) }
 
     /// A source is gone, with all that it was asked for.
     package mutating func remove(_ id: String) {
-        guard let source = sources.removeValue(forKey: id) else { return }
+        guard let source = sources[id] else { return }
+        set(id, nil)
         count(source.possession, by: -1)
         for chunk in source.asked { withdraw(chunk, from: id) }
         shareOut()
+    }
+
+    private static func isUsable(_ source: Source) -> Bool { !source.isLiar && source.failures < patience }
+
+    /// Changes what is known of a source, and with it how many may be asked.
+    private mutating func set(_ id: String, _ source: Source?) {
+        let old = sources[id]
+        sources[id] = source
+        func change(_ holds: (Source) -> Bool) -> Int {
+            (source.map(holds) == true ? 1 : 0) - (old.map(holds) == true ? 1 : 0)
+        }
+        usableCount += change(Self.isUsable)
+        completeCount += change { $0.possession.isComplete }
+        func underWay(_ source: Source?) -> Int { source.map { $0.possession.isComplete ? 0 : $0.asked.count } ?? 0 }
+        askedOfReceivers += underWay(source) - underWay(old)
+        if old == nil, source != nil { order.insert(id, at: Int.random(in: 0...order.count, using: &random)) }
+        if source == nil, let place = order.firstIndex(of: id) { order.remove(at: place) }
+    }
+
+    private mutating func setFailures(_ id: String, _ count: Int) {
+        guard var source = sources[id], source.failures != count else { return }
+        source.failures = count
+        set(id, source)
     }
 
     private mutating func count(_ possession: ChunkSet?, by step: Int) {
@@ -133,14 +170,33 @@ package struct ChunkPlan: Sendable {
 extension ChunkPlan {
     /// The chunk to ask `id` for now, noted as asked; `nil` if it has enough to do or nothing that is wanted.
     package mutating func next(for id: String) -> Int? {
-        guard let source = sources[id], !source.isLiar, source.failures < Self.patience else { return nil }
-        guard source.asked.count < (usableSources.count == 1 ? Self.windowAlone : Self.window) else { return nil }
+        guard var source = sources[id], Self.isUsable(source), source.asked.count < window(of: source) else {
+            return nil
+        }
         guard let chunk = source.possession.isComplete ? choice(fromComplete: source) : choice(from: source) else {
             return nil
         }
-        sources[id]?.asked.insert(chunk)
+        source.asked.insert(chunk)
+        set(id, source)
         requests[chunk, default: []].insert(id)
         return chunk
+    }
+
+    private func window(of source: Source) -> Int {
+        if usableCount == 1 { return Self.windowAlone }
+        if !source.possession.isComplete { return askedOfReceivers < Self.mostAsked ? Self.window : 0 }
+        return sources.count - completeCount >= Self.crowd ? 1 : Self.window
+    }
+
+    /// The next request to send, noted as sent; `nil` if all have enough to do.
+    package mutating func nextRequest() -> (chunk: Int, source: String)? {
+        for step in 0..<order.count {
+            let place = (cursor + step) % order.count
+            guard let chunk = next(for: order[place]) else { continue }
+            cursor = place + 1
+            return (chunk, order[place])
+        }
+        return nil
     }
 
     private func isFree(_ chunk: Int, for source: Source) -> Bool {
@@ -158,35 +214,29 @@ extension ChunkPlan {
         return best?.chunk
     }
 
-    /// What only complete sources have: first this node's own share, highest rank first; then from the end of the others'
-    /// shares, where their owners come last. What another receiver has already is left to it, but for the last few.
+    /// What only complete sources have: first this node's own share, highest rank first; then any of the others' shares, by
+    /// chance, so that helpers seldom meet. What another receiver has already is left to it, but for the last few.
     private func choice(fromComplete source: Source) -> Int? {
-        var best: (chunk: Int, isOwn: Bool, rank: UInt64)?
+        var own: (chunk: Int, rank: UInt64)?
+        var others: Int?
         var held: Int?
         for chunk in missing where isFree(chunk, for: source) {
-            guard holders[chunk] == 0 || late.contains(chunk) else {
+            if holders[chunk] > 0, !late.contains(chunk) {
                 held = held ?? chunk
-                continue
+            } else if !shares[chunk].isOwn {
+                others = others ?? chunk
+            } else if own.map({ shares[chunk].rank > $0.rank }) ?? true {
+                own = (chunk, shares[chunk].rank)
             }
-            let share = shares[chunk]
-            guard let chosen = best else {
-                best = (chunk, share.isOwn, share.rank)
-                continue
-            }
-            let isBetter =
-                share.isOwn == chosen.isOwn
-                ? (share.isOwn ? share.rank > chosen.rank : share.rank < chosen.rank) : share.isOwn
-            if isBetter { best = (chunk, share.isOwn, share.rank) }
         }
-        if let best { return best.chunk }
-        return missing.count <= Self.window * sources.count ? held : nil
+        return own?.chunk ?? others ?? (missing.count <= Self.window * sources.count ? held : nil)
     }
 
     /// A chunk has come, was right and is kept.
     /// - Returns: whether it is new; two sources may have been asked.
     @discardableResult
     package mutating func arrived(_ chunk: Int, from id: String) -> Bool {
-        sources[id]?.failures = 0
+        setFailures(id, 0)
         withdraw(chunk, from: id)
         guard have.insert(chunk) else { return false }
         late.remove(chunk)
@@ -216,7 +266,7 @@ extension ChunkPlan {
             source.failures += 1
         case .broken: source.failures += 1
         }
-        sources[id] = source
+        set(id, source)
         if failure != .broken { shareOut() }
     }
 
@@ -226,7 +276,7 @@ extension ChunkPlan {
     }
 
     private mutating func withdraw(_ chunk: Int, from id: String) {
-        sources[id]?.asked.remove(chunk)
+        if var source = sources[id], source.asked.remove(chunk) != nil { set(id, source) }
         requests[chunk]?.remove(id)
         if requests[chunk]?.isEmpty == true { requests[chunk] = nil }
     }

@@ -62,9 +62,9 @@ package struct SwarmPull: Sendable {
     /// How often sources are looked for, in ticks, and how often each is asked what it has.
     private static let searchTicks = 20
     private static let possessionTicks = 2
+    /// How long the first answers of all sources are waited for, in ticks.
+    private static let patienceAtStart = 5
     package static let possessionInterval = tick * possessionTicks
-    /// After which an answer counts as overdue.
-    package static let overdue = Duration.seconds(4)
     /// After which a connection on which nothing comes is given up; the transport's own limit.
     package static let silence = Duration.seconds(10)
     /// How long a pull goes on while no chunk comes.
@@ -130,7 +130,7 @@ package struct SwarmPull: Sendable {
             state.ticks += 1
             let now = ContinuousClock.now
             state.asked = state.asked.filter { state.plan.isAsked($0.key) }
-            for (chunk, since) in state.asked where now - since > Self.overdue { state.plan.isOverdue(chunk) }
+            for (chunk, since) in state.asked where now - since > state.pace.overdue { state.plan.isOverdue(chunk) }
             guard now - state.lastChunk < Self.patience else {
                 throw MeshError.noSource(model.manifest.digest.text)
             }
@@ -158,6 +158,7 @@ package struct SwarmPull: Sendable {
     ) throws {
         switch result {
         case .success(true):
+            if let since = state.asked[number] { state.pace.took(since.duration(to: .now)) }
             guard state.plan.arrived(number, from: source.id) else { return }
             state.lastChunk = .now
             state.progress.bytesBySource[source.id, default: 0] += model.chunks[number].bytes
@@ -172,12 +173,14 @@ package struct SwarmPull: Sendable {
 
     private struct State {
         var plan: ChunkPlan
+        var pace = ChunkPace()
         var progress: SwarmProgress
         var sources: [String: SwarmSource] = [:]
         var asking: Set<String> = []
         var asked: [Int: ContinuousClock.Instant] = [:]
         var lastChunk = ContinuousClock.now
         var ticks = 0
+        var hasBegun = false
         var isSearching = false
 
         /// What is to be asked after an event.
@@ -191,12 +194,13 @@ package struct SwarmPull: Sendable {
                 if ticks % SwarmPull.possessionTicks == 0 { requests += questions(sources.values.map { $0 }) }
             }
             if case .sources(let found) = event { requests += questions(found) }
-            for id in plan.usableSources {
-                guard let source = sources[id] else { continue }
-                while let chunk = plan.next(for: id) {
-                    if asked[chunk] == nil { asked[chunk] = .now }
-                    requests.append(.chunk(chunk, source))
-                }
+            // Who receives too must be known before the first question, or all take the same share.
+            if !hasBegun { hasBegun = !sources.isEmpty && asking.isEmpty || ticks > SwarmPull.patienceAtStart }
+            guard hasBegun else { return requests }
+            while let (chunk, id) = plan.nextRequest() {
+                guard let source = sources[id] else { break }
+                if asked[chunk] == nil { asked[chunk] = .now }
+                requests.append(.chunk(chunk, source))
             }
             return requests
         }
