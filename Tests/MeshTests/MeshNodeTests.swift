@@ -11,7 +11,7 @@ import Testing
 
     /// Waits until `condition` holds.
     private func wait(_ what: Comment, until condition: () async -> Bool) async throws {
-        for _ in 0..<500 {
+        for _ in 0..<3000 {
             if await condition() { return }
             try await Task.sleep(for: .milliseconds(20))
         }
