@@ -32,8 +32,8 @@ public enum MeshError: Error, CustomStringConvertible, Sendable, Equatable {
             "'\(Self.shown(text))' is no address of a node: \(reason); give an IP address, with a port if need be "
                 + "(100.64.0.1:8080, [fd7a:115c:a1e0::1]:8080)"
         case .refusedAddress(let text):
-            "'\(Self.shown(text))' lies outside the networks that nodes may be reached in (a tailnet's own, and those "
-                + "in HYBRIE_MESH_ALLOW); add its network to HYBRIE_MESH_ALLOW if it can be trusted"
+            "'\(Self.shown(text))' lies outside the networks that nodes may be reached in (those in HYBRIE_MESH_ALLOW, a "
+                + "tailnet's own if it isn't set); add its network to HYBRIE_MESH_ALLOW if it can be trusted"
         case .unreachable(let place, let reason):
             "'\(Self.shown(place))' can't be reached: \(Self.shown(reason)); check that it runs and that the network lets it through"
         case .badDescriptor(let reason):

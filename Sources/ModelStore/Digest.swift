@@ -47,10 +47,7 @@ public struct Digest: Sendable, Hashable {
     private static let prefix = "sha256:"
 
     /// The 64 hexadecimal digits.
-    public var digits: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    public var digits: String { hexadecimal(bytes) }
     /// `sha256:` and the digits.
     public var text: String { Self.prefix + digits }
 }
@@ -88,4 +85,10 @@ package enum MerkleTree {
         hash.update(data: right.bytes)
         return Digest(hash.finalize())
     }
+}
+
+/// Lower-case hexadecimal digits, two a byte.
+package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }

@@ -61,10 +61,9 @@ struct FileDigest {
     }
 
     func matches() -> Bool {
-        func text(_ digest: some Sequence<UInt8>) -> String { digest.map { String(format: "%02x", $0) }.joined() }
-        return switch kind {
-        case .sha256(let hash): text(hash.finalize()) == tag
-        case .gitBlob(let hash): text(hash.finalize()) == tag
+        switch kind {
+        case .sha256(let hash): hexadecimal(hash.finalize()) == tag
+        case .gitBlob(let hash): hexadecimal(hash.finalize()) == tag
         case .merkle(let chunks, let rest):
             FileTag.merklePrefix + MerkleTree.root(chunks + (rest.isEmpty ? [] : [MerkleTree.leaf(rest)])).digits == tag
         case .none: true

@@ -76,42 +76,38 @@ public struct Hub: Sendable {
     func body(of file: RemoteFile, from offset: Int) async throws -> (
         AsyncThrowingStream<[UInt8], any Error>, resumes: Bool
     ) {
-        var url = file.url
-        for _ in 0..<5 {
-            let response = try await send("GET", url, from: offset)
-            if let next = try Self.redirection(response, of: url, for: file.name) {
-                url = next
-                continue
-            }
-            guard response.status == 200 || response.status == 206 else {
-                throw HubError.refused(what: file.name, status: response.status)
-            }
-            if response.status == 206 {
-                guard response.headers["content-range"]?.hasPrefix("bytes \(offset)-") == true else {
-                    throw HubError.badAnswer(what: file.name, reason: "it sends another range than was asked for")
-                }
-            }
-            return (response.body, response.status == 206)
+        let response = try await follow("GET", file.url, from: offset, for: file.name)
+        guard response.status == 200 || response.status == 206 else {
+            throw HubError.refused(what: file.name, status: response.status)
         }
-        throw HubError.badAnswer(what: file.name, reason: "it redirects in circles")
+        if response.status == 206 {
+            guard response.headers["content-range"]?.hasPrefix("bytes \(offset)-") == true else {
+                throw HubError.badAnswer(what: file.name, reason: "it sends another range than was asked for")
+            }
+        }
+        return (response.body, response.status == 206)
     }
 
     /// Size of a file at any address, which has the digest `sha256` (64 hexadecimal digits).
     func file(at address: String, sha256: String) async throws -> RemoteFile {
+        let response = try await follow("HEAD", address, for: address)
+        guard response.status == 200 else { throw HubError.refused(what: address, status: response.status) }
+        guard let size = response.headers["content-length"].flatMap({ Int($0) }), (0...Self.fileBytes).contains(size)
+        else { throw HubError.badAnswer(what: address, reason: "it names no size that a file may have") }
+        return RemoteFile(name: ModelManifest.singleFileName, url: address, bytes: size, tag: sha256)
+    }
+
+    /// The first answer that is no redirection.
+    private func follow(_ method: String, _ address: String, from offset: Int = 0, for what: String) async throws
+        -> TransportResponse
+    {
         var url = address
         for _ in 0..<5 {
-            let response = try await send("HEAD", url)
-            if let next = try Self.redirection(response, of: url, for: address) {
-                url = next
-                continue
-            }
-            guard response.status == 200 else { throw HubError.refused(what: address, status: response.status) }
-            guard let size = response.headers["content-length"].flatMap({ Int($0) }),
-                (0...Self.fileBytes).contains(size)
-            else { throw HubError.badAnswer(what: address, reason: "it names no size that a file may have") }
-            return RemoteFile(name: ModelManifest.singleFileName, url: address, bytes: size, tag: sha256)
+            let response = try await send(method, url, from: offset)
+            guard let next = try Self.redirection(response, of: url, for: what) else { return response }
+            url = next
         }
-        throw HubError.badAnswer(what: address, reason: "it redirects in circles")
+        throw HubError.badAnswer(what: what, reason: "it redirects in circles")
     }
 
     /// Where an answer redirects to, if it does.

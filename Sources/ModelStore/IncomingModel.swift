@@ -92,13 +92,10 @@ public final class IncomingModel: Sendable {
             throw .failed(operation: "publish", name: name.text, reason: "chunks are missing; pull it again")
         }
         for file in files { try staging.complete(file.file) }
-        let store = staging.store
         let isFile = manifest.kind == .file
-        let entry = isFile ? "\(name.text).gguf" : name.text
-        try store.keep(manifest, for: entry, filesAt: manifest.files.map { "\(staging.folder)/\($0.name)" })
-        try staging.publish(entry, file: isFile ? ModelManifest.singleFileName : nil)
-        guard let stored = try store.find(name.text) else { throw .unreadable(name.text) }
-        return stored
+        let paths = manifest.files.map { "\(staging.folder)/\($0.name)" }
+        try staging.store.keep(manifest, for: name.entry(isFile: isFile), filesAt: paths)
+        return try staging.publish(name, file: isFile ? ModelManifest.singleFileName : nil)
     }
 }
 

@@ -21,6 +21,9 @@ struct ModelName: Sendable {
         self.text = text
     }
 
+    /// What the model's file or folder is called in the store.
+    func entry(isFile: Bool) -> String { isFile ? "\(text).gguf" : text }
+
     /// The same for names that some file systems can't tell apart.
     var folded: String { text.precomposedStringWithCanonicalMapping.lowercased() }
 }

@@ -15,7 +15,6 @@ extension ModelStore {
         try refuseTwin(of: checked)
         let staging = try Staging(store: self, name: checked, source: "a link")
         try refuseTwin(of: checked)
-        let entry = model.isFolder ? checked.text : "\(checked.text).gguf"
         let manifest = try soundManifest(of: model)
         do throws(StoreError) {
             var links: [String] = []
@@ -23,14 +22,14 @@ extension ModelStore {
                 links.append("\(staging.folder)/\(file)")
                 try disk.link(path, as: "\(staging.folder)/\(file)")
             }
-            if let manifest { try keep(manifest, for: entry, filesAt: links) }
-            try staging.publish(entry, file: model.isFolder ? nil : ModelManifest.singleFileName)
+            if let manifest {
+                try keep(manifest, for: checked.entry(isFile: !model.isFolder), filesAt: links)
+            }
+            return try staging.publish(checked, file: model.isFolder ? nil : ModelManifest.singleFileName)
         } catch {
             staging.discard()
             throw error
         }
-        guard let stored = try find(checked.text) else { throw .unreadable(checked.text) }
-        return stored
     }
 
     /// Makes one file of all that have the same root.

@@ -59,9 +59,7 @@ extension ModelStore {
             try await staging.fetch(file, from: hub) { progress(PullProgress(bytes: before + $0, totalBytes: total)) }
             done += file.bytes
         }
-        try staging.publish(isFile ? "\(name.text).gguf" : name.text, file: isFile ? files[0].name : nil)
-        guard let stored = try find(name.text) else { throw StoreError.unreadable(name.text) }
-        return stored
+        return try staging.publish(name, file: isFile ? files[0].name : nil)
     }
 
     /// The files that are worth having: a named GGUF, or a folder's configuration, tokeniser and safetensors.

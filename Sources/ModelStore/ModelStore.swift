@@ -72,18 +72,16 @@ public struct ModelStore: Sendable {
         let last = (source as NSString).lastPathComponent
         let name = name ?? (isFolder.boolValue ? last : (last as NSString).deletingPathExtension)
         let checked = try ModelName(name)
-        let entry = isFolder.boolValue ? checked.text : "\(checked.text).gguf"
+        let entry = checked.entry(isFile: !isFolder.boolValue)
         let staging = try Staging(store: self, name: checked, source: "a file here")
         do throws(StoreError) {
             try refuseTwin(of: checked)
             try staging.copy(source, isFolder: isFolder.boolValue, as: entry)
-            try staging.publish(entry, file: isFolder.boolValue ? nil : entry)
+            return try staging.publish(checked, file: isFolder.boolValue ? nil : entry)
         } catch {
             staging.discard()
             throw error
         }
-        guard let stored = try find(checked.text) else { throw .unreadable(checked.text) }
-        return stored
     }
 
     /// Deletes a model.

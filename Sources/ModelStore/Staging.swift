@@ -28,7 +28,7 @@ struct Staging: ~Copyable {
     }
 
     private static func digest(_ text: String) -> String {
-        SHA256.hash(data: Data(text.utf8)).map { String(format: "%02x", $0) }.joined()
+        hexadecimal(SHA256.hash(data: Data(text.utf8)))
     }
 
     private static func lock(_ path: String, of name: String, on disk: Disk) throws(StoreError) -> OpenFile {
@@ -63,12 +63,15 @@ struct Staging: ~Copyable {
     /// Gives complete files their name in the store, all at once and for good: a loss of power doesn't undo it.
     /// - Parameter file: the one file that is the model; none: the folder is.
     /// - Throws: ``StoreError/failed(operation:name:reason:)``; the model is in the store then or not, but never in part.
-    func publish(_ entry: String, file: String?) throws(StoreError) {
+    func publish(_ name: ModelName, file: String?) throws(StoreError) -> StoredModel {
         let disk = store.disk
+        let entry = name.entry(isFile: file != nil)
         try disk.synchroniseFolder(folder)
         try disk.publish(file.map { "\(folder)/\($0)" } ?? folder, as: "\(store.folder)/\(entry)")
         for folder in [store.folder, store.home] { try disk.synchroniseFolder(folder) }
         removePlace()
+        guard let stored = try store.find(name.text) else { throw .unreadable(name.text) }
+        return stored
     }
 
     /// Deletes what is here.

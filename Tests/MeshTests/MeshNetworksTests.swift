@@ -80,7 +80,7 @@ import Testing
     ])
     func `what isn't plainly a network is none`(text: String) {
         #expect(Self.isBadAddress(#expect(throws: MeshError.self) { try MeshNetworks(list: ["10.0.0.0/8", text]) }))
-        #expect(throws: MeshError.self) { try MeshNetworks.tailnet.adding([text]) }
+        #expect(throws: MeshError.self) { try MeshNetworks(list: [text]) }
     }
 
     @Test(arguments: [
@@ -95,7 +95,8 @@ import Testing
     }
 
     @Test func `the loopback is open if it is listed by itself`() throws {
-        let networks = try MeshNetworks.tailnet.adding(["127.0.0.0/8", "::1"])
+        let networks = try MeshNetworks(
+            list: ["100.64.0.0/10", "fd7a:115c:a1e0::/48", "127.0.0.0/8", "::1"])
         for text in ["127.0.0.1", "127.9.9.9:80", "::1", "[::1]:80", "::ffff:127.0.0.1", "100.64.0.1"] {
             #expect(throws: Never.self) { try networks.check(text, defaultPort: 8080) }
         }

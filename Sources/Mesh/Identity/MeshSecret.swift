@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import ModelStore
 
 /// A secret that the nodes of one mesh share; each request between them proves, without sending it, that the sender has it.
 ///

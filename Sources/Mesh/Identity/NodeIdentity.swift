@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import ModelStore
 
 /// Who this node is: an Ed25519 key (RFC 8032) that is made at the first start and kept in the home.
 public struct NodeIdentity: Sendable {
@@ -122,10 +123,4 @@ extension NodeIdentity {
     }
 
     private static func reason(_ code: Int32) -> String { "\(String(cString: strerror(code))) (error \(code))" }
-}
-
-/// Lower-case hexadecimal digits, two a byte.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }

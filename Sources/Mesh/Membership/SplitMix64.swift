@@ -4,6 +4,12 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
 
     package init(seed: UInt64) { state = seed }
 
+    /// The number that a run from this seed begins with: a mix of all its bits.
+    static func first(of seed: UInt64) -> UInt64 {
+        var run = SplitMix64(seed: seed)
+        return run.next()
+    }
+
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state

@@ -45,12 +45,6 @@ public struct MeshNetworks: Sendable, Hashable {
         Network(first: IPAddress(v6: 0xfd7a_115c_a1e0_0000, 0), prefixBits: 48),
     ])
 
-    /// These networks and those of `list`.
-    /// - Throws: ``MeshError/badAddress(_:reason:)`` as ``init(list:)`` does.
-    public func adding(_ list: [String]) throws(MeshError) -> MeshNetworks {
-        MeshNetworks(networks: networks + (try MeshNetworks(list: list)).networks)
-    }
-
     private static func network(_ text: String) throws(MeshError) -> Network {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let first = IPAddress(parts[0]), first.isV6 == parts[0].utf8.contains(UInt8(ascii: ":")) else {

@@ -63,7 +63,6 @@ public struct PeerClient: Sendable {
     }
 
     /// Fetches the bytes of a chunk, unchecked, into `buffer`, whose memory is used again.
-    /// - Parameter buffer: an array whose memory may be used again.
     /// - Throws: ``MeshError/refused(by:status:)`` if the node doesn't have it; what the transport throws.
     func chunk(
         _ chunk: ModelManifest.Chunk, of file: ModelManifest.File, at address: NodeAddress,
@@ -98,10 +97,10 @@ public struct PeerClient: Sendable {
             headers.append((MeshSecret.headerName, secret.header(method: method, path: path, body: body)))
         }
         let request = TransportRequest(method: method, url: address.url + path, headers: headers, body: body)
-        do { return try await transport.send(request) } catch let error as CancellationError { throw error } catch let
-            error
-            as MeshError
-        { throw error } catch { throw MeshError.unreachable(address.text, reason: "\(error)") }
+        do { return try await transport.send(request) } catch {
+            if error is CancellationError || error is MeshError { throw error }
+            throw MeshError.unreachable(address.text, reason: "\(error)")
+        }
     }
 
     private func collect(

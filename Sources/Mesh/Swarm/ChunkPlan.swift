@@ -37,7 +37,7 @@ package struct ChunkPlan: Sendable {
     private var completeCount = 0
     private var askedOfReceivers = 0
     /// How many sources may be asked; every question for a chunk looks at it.
-    private var usableCount = 0
+    package private(set) var usableCount = 0
     /// How many sources that are still receiving have each chunk.
     private var holders: [Int]
     /// Who is asked for a chunk.
@@ -141,29 +141,22 @@ package struct ChunkPlan: Sendable {
         let keys = ([ownID] + others).map { id in
             (
                 isOwn: id == ownID,
-                key: Self.mix(
-                    id.utf8.reduce(0xCBF2_9CE4_8422_2325) {
-                        // FNV-1a: the same on every machine, which Swift's own hashing is not.
-                        ($0 ^ UInt64($1)) &* 0x100_0000_01B3
-                    })
+                key: SplitMix64.first(
+                    of:
+                        id.utf8.reduce(0xCBF2_9CE4_8422_2325) {
+                            // FNV-1a: the same on every machine, which Swift's own hashing is not.
+                            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+                        })
             )
         }
         shares = (0..<have.chunkCount).map { chunk in
             var best: (isOwn: Bool, rank: UInt64) = (true, 0)
             for (isOwn, key) in keys {
-                let rank = Self.mix(key ^ UInt64(chunk))
+                let rank = SplitMix64.first(of: key ^ UInt64(chunk))
                 if rank >= best.rank { best = (isOwn, rank) }
             }
             return best
         }
-    }
-
-    /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var z = value &+ 0x9E37_79B9_7F4A_7C15
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }
 

@@ -149,7 +149,7 @@ package struct SwarmPull: Sendable {
         case .chunk(let number, let source, let result):
             try take(result, number, source, &state)
         }
-        state.progress.sources = state.plan.usableSources.count
+        state.progress.sources = state.plan.usableCount
         state.progress.liars = state.plan.liars
     }
 
