@@ -69,6 +69,51 @@ import Testing
         #expect(held < 99)
     }
 
+    @Test func `what another receiver has coming is left to it, until nothing else is on its way`() {
+        var plan = plan()
+        plan.update("origin", has: Self.full)
+        plan.update("a", has: set([]), coming: set([4, 5]))
+        var asked: [Int] = []
+        while asked.count < 98, let chunk = plan.next(for: "origin") {
+            asked.append(chunk)
+            plan.arrived(chunk, from: "origin")
+        }
+        #expect(Set(asked) == Set(0..<100).subtracting([4, 5]))
+        let first = plan.next(for: "origin")
+        #expect(first == 4 || first == 5, "nothing is on its way")
+        expect(&plan, "origin", nil)
+        #expect(plan.coming == set([first ?? 99]), "what complete sources are asked for is told to others")
+    }
+
+    @Test func `who says that all is coming, or holds all but sends nothing, keeps nobody from completing`() {
+        for (held, coming) in [([], 0..<100), ([], 0..<4), (Array(0..<99), 0..<0)] as [([Int], Range<Int>)] {
+            var plan = plan()
+            plan.update("origin", has: Self.full)
+            plan.update("mute", has: set(held), coming: set(coming))
+            while let chunk = plan.next(for: "mute") { plan.isOverdue(chunk) }
+            var rounds = 0
+            while !plan.isComplete, rounds < 200, let chunk = plan.next(for: "origin") {
+                rounds += 1
+                plan.arrived(chunk, from: "origin")
+            }
+            #expect(plan.isComplete)
+            #expect(rounds == 100)
+        }
+    }
+
+    @Test func `equal chunks come lowest number first`() {
+        var plan = plan()
+        plan.update("a", has: Self.full)
+        for chunk in 0..<100 {
+            expect(&plan, "a", chunk)
+            plan.arrived(chunk, from: "a")
+        }
+        var other = self.plan("other")
+        other.update("b", has: set([9, 20, 30]))
+        expect(&other, "b", 9)
+        expect(&other, "b", 20)
+    }
+
     @Test func `who lied is asked no more, and what it had comes from others`() {
         var plan = plan()
         plan.update("liar", has: Self.full)
@@ -130,7 +175,8 @@ import Testing
                 var grown = possession[id] ?? ChunkSet(chunkCount: 100)
                 for _ in 0..<10 { grown.insert(Int.random(in: 0..<100, using: &random)) }
                 possession[id] = grown
-                plan.update(id, has: grown)
+                let coming = (0..<3).map { _ in Int.random(in: 0..<100, using: &random) }
+                plan.update(id, has: grown, coming: set(coming))
             case 1:
                 let id = "n\(Int.random(in: 0..<6, using: &random))"
                 plan.remove(id)

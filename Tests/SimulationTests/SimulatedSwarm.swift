@@ -31,6 +31,8 @@ struct SimulatedSwarm {
         var sending: [Transfer] = []
         var isSending = false
         var sentBytes = 0
+        /// The chunks in the order of their coming.
+        var arrived: [Int] = []
     }
 
     struct Request: Hashable {
@@ -48,7 +50,8 @@ struct SimulatedSwarm {
     enum Event {
         case tick(node: Int)
         case questionArrives(at: Int, from: Int, life: Int)
-        case possessionArrives(at: Int, of: Int, ChunkSet, life: Int)
+        /// Apart, as its bits would make all events large that the queue moves about.
+        indirect case possessionArrives(at: Int, of: Int, ChunkSet, coming: ChunkSet, life: Int)
         case requestArrives(at: Int, from: Int, chunk: Int, life: Int)
         case refusalArrives(at: Int, from: Int, chunk: Int, life: Int)
         case chunkArrives(at: Int, from: Int, chunk: Int, Content, life: Int)
@@ -128,12 +131,12 @@ struct SimulatedSwarm {
         schedule(.tick(node: node), in: .milliseconds(1))
     }
 
-    /// Runs until all nodes that are up and honest have the model, or until `limit`.
+    /// Runs until all honest nodes have the model, those that are down now too, or until `limit`.
     mutating func run(until limit: Duration) {
         while let time = events.nextTime, time <= limit, let event = events.pop() {
             now = event.time
             handle(event.event)
-            if nodes.allSatisfy({ $0.isLiar || !$0.isUp || $0.completed != nil }) { return }
+            if nodes.allSatisfy({ $0.isLiar || $0.completed != nil }) { return }
         }
     }
 
@@ -144,12 +147,13 @@ struct SimulatedSwarm {
         case .tick(let node): tick(node)
         case .questionArrives(let node, let from, let life):
             guard nodes[node].isUp else { return }
-            send(from: node, to: from, bytes: 200 + chunkCount / 8) { [have = nodes[node].have] in
-                .possessionArrives(at: from, of: node, have, life: life)
+            let (have, coming) = (nodes[node].have, coming(of: node))
+            send(from: node, to: from, bytes: 200 + 2 * chunkCount / 8) {
+                .possessionArrives(at: from, of: node, have, coming: coming, life: life)
             }
-        case .possessionArrives(let node, let source, let have, let life):
+        case .possessionArrives(let node, let source, let have, let coming, let life):
             guard isCurrent(node, life) else { return }
-            nodes[node].plan.update(Self.id(source), has: have)
+            nodes[node].plan.update(Self.id(source), has: have, coming: coming)
             nodes[node].plan.forgive(Self.id(source))
             ask(node)
         case .requestArrives(let node, let from, let chunk, let life): serve(node, from, chunk, life)
@@ -169,6 +173,14 @@ struct SimulatedSwarm {
             sendPiece(node)
         case .action(let action): action(&self)
         }
+    }
+
+    /// What a node says it has coming; a liar says what would keep others from the first chunks.
+    private func coming(of node: Int) -> ChunkSet {
+        guard nodes[node].isLiar else { return nodes[node].plan.coming }
+        var claim = ChunkSet(chunkCount: chunkCount)
+        for chunk in 0..<ChunkPlan.windowAlone { claim.insert(chunk) }
+        return claim
     }
 
     private mutating func send(from: Int, to: Int, bytes: Int, _ event: () -> Event) {
@@ -259,7 +271,7 @@ struct SimulatedSwarm {
             return schedule(.action { $0.restart(node) }, in: .seconds(1))
         }
         nodes[node].disk[chunk] = .right
-        nodes[node].have.insert(chunk)
+        if nodes[node].have.insert(chunk) { nodes[node].arrived.append(chunk) }
         if let since = nodes[node].asked[chunk] { nodes[node].pace.took(now - since) }
         nodes[node].plan.arrived(chunk, from: Self.id(from))
         if nodes[node].plan.isComplete, nodes[node].completed == nil { nodes[node].completed = now }

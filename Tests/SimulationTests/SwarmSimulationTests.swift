@@ -13,46 +13,72 @@ import Testing
         return swarm
     }
 
-    /// How long all receivers take against one alone, and the origin's egress over the model's size.
-    private func figures(_ nodes: Int, chunks: Int, seed: UInt64) -> (ratio: Double, egress: Double) {
+    private struct Figures {
+        /// How long all receivers take against one alone.
+        let ratio: Double
+        /// What the origin sends over the model's size.
+        let egress: Double
+        /// How much of what a receiver has it has from the first chunk on without a gap, on average.
+        let inOrder: Double
+    }
+
+    private func figures(_ nodes: Int, chunks: Int, seed: UInt64) -> Figures {
         var alone = swarm(2, chunks: chunks, seed: seed)
         alone.run(until: .seconds(3600))
         var all = swarm(nodes, chunks: chunks, seed: seed)
         all.run(until: .seconds(3600))
         #expect(all.nodes.allSatisfy { $0.completed != nil }, "seed \(seed)")
         #expect(all.faults.isEmpty, "seed \(seed)")
-        return (
-            all.now / alone.now, Double(all.nodes[0].sentBytes) / Double(chunks * SimulatedSwarm.chunkBytes)
-        )
+        #expect(Self.inOrder(alone.nodes[1].arrived) > 0.99, "seed \(seed)")
+        let inOrder = all.nodes.dropFirst().map { Self.inOrder($0.arrived) }
+        return Figures(
+            ratio: all.now / alone.now,
+            egress: Double(all.nodes[0].sentBytes) / Double(chunks * SimulatedSwarm.chunkBytes),
+            inOrder: inOrder.reduce(0, +) / Double(inOrder.count))
+    }
+
+    private static func inOrder(_ arrived: [Int]) -> Double {
+        var present: Set<Int> = []
+        var first = 0
+        var sum = 0.0
+        for chunk in arrived {
+            present.insert(chunk)
+            while present.contains(first) { first += 1 }
+            sum += Double(first) / Double(present.count)
+        }
+        return sum / Double(arrived.count)
     }
 
     @Test func `seven receivers take hardly longer than one, and the origin sends little more than the model`() {
-        var figures: [(ratio: Double, egress: Double)] = []
+        var figures: [Figures] = []
         for seed in Seeds.some(4, long: 20) { figures.append(self.figures(8, chunks: 512, seed: seed)) }
         Self.show("8 nodes", figures)
-        for (ratio, egress) in figures {
-            #expect(ratio <= 1.35)
-            #expect(egress <= 1.6)
+        for figures in figures {
+            #expect(figures.ratio <= 1.1)
+            #expect(figures.egress <= 1.2)
+            #expect(figures.inOrder >= 0.7)
         }
     }
 
     @Test(.enabled(if: Seeds.isLong, "set HYBRIE_LONG=1")) func `so it is with 64 nodes`() {
-        var figures: [(ratio: Double, egress: Double)] = []
+        var figures: [Figures] = []
         for seed in Seeds.some(1, long: 50) { figures.append(self.figures(64, chunks: 512, seed: seed)) }
         Self.show("64 nodes", figures)
-        for (ratio, egress) in figures {
-            #expect(ratio <= 1.5)
-            #expect(egress <= 1.6)
+        for figures in figures {
+            #expect(figures.ratio <= 1.25)
+            #expect(figures.egress <= 1.2)
         }
     }
 
-    private static func show(_ what: String, _ figures: [(ratio: Double, egress: Double)]) {
+    private static func show(_ what: String, _ figures: [Figures]) {
         func summary(_ values: [Double]) -> String {
             let sorted = values.sorted()
             return String(format: "%.3f (%.3f to %.3f)", sorted[sorted.count / 2], sorted[0], sorted[sorted.count - 1])
         }
         guard !figures.isEmpty else { return }
-        print("\(what): T(N)/T(1) \(summary(figures.map(\.ratio))), origin's egress \(summary(figures.map(\.egress)))")
+        print(
+            "\(what): T(N)/T(1) \(summary(figures.map(\.ratio))), origin's egress \(summary(figures.map(\.egress))), "
+                + "in order \(summary(figures.map(\.inOrder)))")
     }
 
     /// Kills, cuts, partitions, liars, full disks: whatever happens, all honest nodes complete once it is over, and nobody
