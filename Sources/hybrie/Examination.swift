@@ -78,7 +78,7 @@ struct Examination {
             report.add(.good("port", "\(host):\(port) is free", figures))
             return
         }
-        if let answer = try? await EgressGuard.askLoopback(port: port, "GET", "/health", seconds: 2),
+        if let answer = try? await EgressGuard.askOwnServer(host: host, port: port, "GET", "/health", seconds: 2),
             answer.status == 200
         {
             report.add(.good("port", "\(host):\(port): a server answers there already, and is well", figures))

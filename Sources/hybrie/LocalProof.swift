@@ -43,7 +43,7 @@ struct LocalProof {
 
     private func waitForModel(_ port: Int, _ child: TracedServer) async throws {
         for _ in 0..<1200 {
-            let answer = try await EgressGuard.askLoopback(port: port, "GET", "/v1/models", key: configuration.apiKey)
+            let answer = try await EgressGuard.askOwnServer(port: port, "GET", "/v1/models", key: configuration.apiKey)
             let first = (try? JSONValue(parsing: answer.body))?["data"]?.array?.first
             switch first?["state"]?.string {
             case "loaded": return
@@ -78,7 +78,7 @@ struct LocalProof {
     }
 
     private func post(_ port: Int, _ path: String, _ body: JSONValue) async throws -> (status: Int, value: JSONValue?) {
-        let answer = try await EgressGuard.askLoopback(
+        let answer = try await EgressGuard.askOwnServer(
             port: port, "POST", path, key: configuration.apiKey, body: body.serializedBytes, seconds: 120)
         return (answer.status, try? JSONValue(parsing: answer.body))
     }

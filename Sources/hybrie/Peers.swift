@@ -120,8 +120,8 @@ struct ServerFlags: ParsableArguments {
         let key = configuration.apiKey ?? KeyFile(home: configuration.home).storedKey
         let answer: (status: Int, body: [UInt8])
         do {
-            answer = try await EgressGuard.askLoopback(
-                port: configuration.port, method, path, key: key, body: body?.serializedBytes)
+            answer = try await EgressGuard.askOwnServer(
+                host: configuration.host, port: configuration.port, method, path, key: key, body: body?.serializedBytes)
         } catch {
             throw ValidationError(
                 "no server answers on port \(configuration.port) of this machine; start one with 'hybrie serve', or name its port"

@@ -10,6 +10,15 @@ public enum InterfaceAddresses {
         return IPAddress(name).map { [$0] } ?? []
     }
 
+    /// Where a server of this machine that listens on `host` answers this machine; `nil` if that is none of its addresses.
+    public static func own(_ host: String) -> IPAddress? {
+        switch host {
+        case "0.0.0.0", "localhost": IPAddress("127.0.0.1")
+        case "::": IPAddress("::1")
+        default: IPAddress(host).flatMap { $0.isLoopback || all.contains($0) ? $0 : nil }
+        }
+    }
+
     private static var all: [IPAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?
         guard unsafe getifaddrs(&list) == 0 else { return [] }
