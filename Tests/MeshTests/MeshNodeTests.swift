@@ -60,6 +60,38 @@ import Testing
         #expect(sequences.0 < sequences.1)
     }
 
+    @Test func `F4 - a clock that stands at 1970 or far ahead lets nobody expire`() async throws {
+        let (first, second) = (try TemporaryFolder(), try TemporaryFolder())
+        let b = try await tailnet.join(host(2), second)
+        do {
+            let a = try await tailnet.join(host(1), first)
+            _ = try await a.register(host(2))
+        }
+        for times in [(0.0, 0.0), (4e9, 4e9), (4e9, 0.0), (-3600.0, 4e9)] {
+            let registry = try PeerRegistry(home: first.path)
+            var stored = try #require(try await registry.peers().first)
+            stored.firstSeen = Date(timeIntervalSince1970: times.0)
+            stored.lastSeen = Date(timeIntervalSince1970: times.1)
+            try await registry.save(stored)
+            let a = try await tailnet.join(host(1), first)
+            let runs = [a, b].map { node in Task { await node.run(port: 8080) } }
+            defer { for run in runs { run.cancel() } }
+            try await wait("b to be online, whatever the dates say") { await online(a) == [b.id] }
+        }
+    }
+
+    @Test func `M6 - what nodes send each other carries nobody's key`() async throws {
+        let a = try await tailnet.join(host(1), TemporaryFolder())
+        let b = try await tailnet.join(host(2), TemporaryFolder())
+        let runs = [a, b].map { node in Task { await node.run(port: 8080) } }
+        defer { for run in runs { run.cancel() } }
+        _ = try await a.register(host(2))
+        for (node, other) in [(a, b), (b, a)] {
+            try await wait("both to know each other") { await online(node) == [other.id] }
+        }
+        #expect(tailnet.headers == ["accept-encoding", "content-type", PeerClient.nodeHeader])
+    }
+
     @Test func `a node that moves to another address stays one node`() async throws {
         let (first, second) = (try TemporaryFolder(), try TemporaryFolder())
         let a = try await tailnet.join(host(1), first)

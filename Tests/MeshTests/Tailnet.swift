@@ -11,6 +11,7 @@ final class Tailnet: Sendable {
         var nodes: [String: MeshNode] = [:]
         var cut: Set<String> = []
         var asked: [String] = []
+        var headers: Set<String> = []
     }
     private let state = Mutex(State())
 
@@ -54,6 +55,9 @@ final class Tailnet: Sendable {
     /// All addresses that were asked for anything.
     var asked: [String] { state.withLock { $0.asked } }
 
+    /// The names of all header fields that were sent.
+    var headers: Set<String> { state.withLock { $0.headers } }
+
     private struct Line: Transport {
         struct NoAnswer: Error {}
         let tailnet: Tailnet
@@ -65,6 +69,7 @@ final class Tailnet: Sendable {
             let address = try networks.check(authority, defaultPort: 80)
             let node = tailnet.state.withLock { state -> MeshNode? in
                 state.asked.append(address.text)
+                state.headers.formUnion(request.headers.map { $0.name.lowercased() })
                 return state.cut.contains(address.ip.text) ? nil : state.nodes[address.ip.text]
             }
             guard let node else { throw NoAnswer() }
