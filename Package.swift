@@ -102,6 +102,11 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ], swiftSettings: settings),
+        .testTarget(
+            name: "ProvidersTests",
+            dependencies: [
+                "Checkpoints", "Generation", "Providers", "Tensors", .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: settings),
         .testTarget(
             name: "ModelStoreTests",

@@ -20,14 +20,17 @@ public struct Checkpoint: Sendable {
     private let table: TensorTable
 
     /// Opens a model and checks that its tensors are exactly those that its configuration asks for.
-    /// - Parameter path: a GGUF file (of several, the first), a safetensors file in its folder, or a folder in Hugging
-    ///   Face's layout; a folder without one may hold a single GGUF model.
+    /// - Parameters:
+    ///   - path: a GGUF file (of several, the first), a safetensors file in its folder, or a folder in Hugging Face's
+    ///     layout; a folder without one may hold a single GGUF model.
+    ///   - arrival: for files that are still on their way: opening and reading wait for the bytes that they need.
     /// - Throws: ``CheckpointError`` with the first fault found; for tensors, with a list of them.
-    public init(path: String) throws(CheckpointError) {
-        switch try CheckpointLocation(path: path) {
-        case .gguf(let path): try self.init(gguf: GGUFShards.open(path: path))
+    public init(path: String, arrival: Arrival? = nil) throws(CheckpointError) {
+        switch try CheckpointLocation(path: path, arrival: arrival) {
+        case .gguf(let path): try self.init(gguf: GGUFShards.open(path: path, arrival: arrival))
         case .folder(let folder, let stem, let name):
-            try self.init(folder: folder, weights: SafetensorsFolder(path: folder, stem: stem), name: name)
+            let weights = try SafetensorsFolder(path: folder, stem: stem, arrival: arrival)
+            try self.init(folder: folder, weights: weights, name: name, arrival: arrival)
         }
     }
 
@@ -55,14 +58,14 @@ public struct Checkpoint: Sendable {
         specialTokens = vocabulary.specialTokens
     }
 
-    private init(folder: String, weights: SafetensorsFolder, name: String) throws(CheckpointError) {
+    private init(folder: String, weights: SafetensorsFolder, name: String, arrival: Arrival?) throws(CheckpointError) {
         table = TensorTable(safetensors: weights)
         config = try ModelConfig(
-            huggingFace: JSONFile.read("\(folder)/config.json"),
-            generation: JSONFile.readIfPresent("\(folder)/generation_config.json"))
+            huggingFace: JSONFile.read("\(folder)/config.json", arrival),
+            generation: JSONFile.readIfPresent("\(folder)/generation_config.json", arrival))
         try table.check(against: config)
         self.name = name
-        let settings = try HuggingFaceTokenizerFiles(folder: folder)
+        let settings = try HuggingFaceTokenizerFiles(folder: folder, arrival: arrival)
         tokenizer = settings.tokenizer
         chatTemplate = settings.chatTemplate
         specialTokens = settings.specialTokens

@@ -70,6 +70,11 @@ extension CheckpointError {
         CheckpointError(.inconsistent, file: file, place: place, expected: expected, found: found)
     }
 
+    /// Bytes of a file that was on its way don't come any more.
+    public static func gone(_ file: String, _ reason: String) -> Self {
+        CheckpointError(.changed, file: file, expected: "all of it to come", found: reason)
+    }
+
     /// `text` for a message: at most 96 characters, none of them a control character.
     static func shown(_ text: String) -> String {
         var shown = ""

@@ -7,12 +7,12 @@ enum CheckpointLocation {
     /// A folder in Hugging Face's layout, the stem of its weight files, and the model's name.
     case folder(path: String, stem: String, name: String)
 
-    init(path: String) throws(CheckpointError) {
+    init(path: String, arrival: Arrival?) throws(CheckpointError) {
         if RegularFile.isFolder(path) {
             self = try Self.inFolder(path)
             return
         }
-        let file = try CheckpointFile(path: path)
+        let file = try CheckpointFile(path: path, arrival: arrival)
         if file.name.utf8.suffix(12).elementsEqual(".safetensors".utf8) {
             let folder = URL(filePath: path).standardizedFileURL.deletingLastPathComponent()
             self = .folder(

@@ -20,6 +20,8 @@ public enum MeshError: Error, CustomStringConvertible, Sendable, Equatable {
     case unknownPeer(String)
     /// No node that can be reached has the model.
     case noSource(String)
+    /// A peer's model of that digest isn't the one that the hub has.
+    case otherModel(String)
     /// A setting forbids mesh traffic.
     case off(rule: String)
     /// Another process is the node of this home; its id, if it has said so.
@@ -49,6 +51,8 @@ public enum MeshError: Error, CustomStringConvertible, Sendable, Equatable {
         case .unknownPeer(let id): "there is no peer '\(Self.shown(id))'; GET /v1/peers lists those that are known"
         case .noSource(let model):
             "no node that can be reached has '\(Self.shown(model))'; pull it from the hub, or register a node that has it"
+        case .otherModel(let digest):
+            "the model \(Self.shown(digest)) of the peers isn't the one that the hub has; pull peer://NODE/NAME to have theirs"
         case .heldBy(let process):
             "\(process.map { "process \($0)" } ?? "another process") is the node of this home; end it, or set HYBRIE_HOME"
         case .off(let rule): "mesh traffic is off (\(rule)); change that setting to let nodes talk to each other"
@@ -77,6 +81,7 @@ extension MeshError {
         case .storage: "mesh_storage"
         case .unknownPeer: "unknown_peer"
         case .noSource: "no_source"
+        case .otherModel: "other_model"
         case .off: "mesh_off"
         case .heldBy: "home_in_use"
         }

@@ -33,6 +33,9 @@ public struct ChunkSet: Sendable, Equatable {
         return bytes[chunk >> 3] & (1 << UInt8(chunk & 7)) != 0
     }
 
+    /// The first of some chunks that isn't there.
+    func firstMissing(in chunks: ClosedRange<Int>) -> Int? { chunks.first { !contains($0) } }
+
     /// Adds a chunk of the model.
     /// - Returns: whether it is new.
     @discardableResult

@@ -37,6 +37,9 @@ struct FileDigest {
         }
     }
 
+    /// Whether the tag says what the bytes are.
+    var isDigest: Bool { if case .none = kind { false } else { true } }
+
     mutating func update(_ bytes: [UInt8]) {
         switch kind {
         case .sha256(var hash):

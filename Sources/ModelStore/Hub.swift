@@ -76,7 +76,7 @@ public struct Hub: Sendable {
     func body(of file: RemoteFile, from offset: Int) async throws -> (
         AsyncThrowingStream<[UInt8], any Error>, resumes: Bool
     ) {
-        let response = try await follow("GET", file.url, from: offset, for: file.name)
+        let response = try await follow("GET", file.url, range: offset > 0 ? "bytes=\(offset)-" : nil, for: file.name)
         guard response.status == 200 || response.status == 206 else {
             throw HubError.refused(what: file.name, status: response.status)
         }
@@ -86,6 +86,17 @@ public struct Hub: Sendable {
             }
         }
         return (response.body, response.status == 206)
+    }
+
+    /// The bytes of a file in a range, wherever the hub redirects to.
+    func body(of file: RemoteFile, _ range: Range<Int>) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        let response = try await follow(
+            "GET", file.url, range: "bytes=\(range.lowerBound)-\(range.upperBound - 1)", for: file.name)
+        guard response.status == 206 else { throw HubError.refused(what: file.name, status: response.status) }
+        guard response.headers["content-range"]?.hasPrefix("bytes \(range.lowerBound)-") == true else {
+            throw HubError.badAnswer(what: file.name, reason: "it sends another range than was asked for")
+        }
+        return response.body
     }
 
     /// Size of a file at any address, which has the digest `sha256` (64 hexadecimal digits).
@@ -98,12 +109,12 @@ public struct Hub: Sendable {
     }
 
     /// The first answer that is no redirection.
-    private func follow(_ method: String, _ address: String, from offset: Int = 0, for what: String) async throws
-        -> TransportResponse
-    {
+    private func follow(
+        _ method: String, _ address: String, range: String? = nil, for what: String
+    ) async throws -> TransportResponse {
         var url = address
         for _ in 0..<5 {
-            let response = try await send(method, url, from: offset)
+            let response = try await send(method, url, range: range)
             guard let next = try Self.redirection(response, of: url, for: what) else { return response }
             url = next
         }
@@ -124,9 +135,9 @@ public struct Hub: Sendable {
         return next
     }
 
-    private func send(_ method: String, _ url: String, from offset: Int = 0) async throws -> TransportResponse {
+    private func send(_ method: String, _ url: String, range: String? = nil) async throws -> TransportResponse {
         var headers: [(name: String, value: String)] = [("user-agent", "hybrie"), ("accept-encoding", "identity")]
-        if offset > 0 { headers.append(("range", "bytes=\(offset)-")) }
+        if let range { headers.append(("range", range)) }
         // The token is the hub's own: another host, or the same name on another port, must not see it.
         if let token, url.hasPrefix("\(endpoint)/") { headers.append(("authorization", "Bearer \(token)")) }
         return try await transport.send(TransportRequest(method: method, url: url, headers: headers))

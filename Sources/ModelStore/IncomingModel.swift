@@ -13,10 +13,12 @@ public final class IncomingModel: Sendable {
     /// Its chunks, by number.
     package let chunks: [ModelManifest.Chunk]
     private let name: ModelName
-    private let staging: Staging
+    let staging: Staging
     private let files: [GrowingFile]
     private let possession: GrowingFile
     private let present: Mutex<ChunkSet>
+    /// Who waits for chunks.
+    let readers = WaitingReaders()
 
     /// A place for what `manifest` describes; blocks while chunks of an earlier attempt are hashed.
     /// - Throws: ``StoreError``: the name is taken or busy, or there isn't room for all of it.
@@ -33,14 +35,14 @@ public final class IncomingModel: Sendable {
         let known = try? store.possession(at: staging.possessionPath, chunkCount: chunks.count)
         var files: [GrowingFile] = []
         for file in manifest.files { files.append(try GrowingFile("\(staging.folder)/\(file.name)", disk)) }
-        let present = try Self.verified(known ?? ChunkSet(chunkCount: chunks.count), of: chunks, in: files, disk)
+        let present = try Self.verified(known?.have ?? ChunkSet(chunkCount: chunks.count), of: chunks, in: files, disk)
         let missing = chunks.indices.reduce(0) { $0 + (present.contains($1) ? 0 : chunks[$1].bytes) }
         try disk.requireSpace(missing, at: staging.folder)
         for (file, place) in zip(manifest.files, files) { try disk.cut(place.file, to: file.bytes) }
         self.files = files
         // Others read both: the bits mean something only beside the manifest that numbers the chunks.
         try disk.replace(staging.recordPath, with: manifest.json.serializedBytes)
-        try disk.replace(staging.possessionPath, with: present.bytes)
+        try disk.replace(staging.possessionPath, with: Possession(have: present).bytes)
         possession = try GrowingFile(staging.possessionPath, disk)
         self.present = Mutex(present)
     }
@@ -82,7 +84,38 @@ public final class IncomingModel: Sendable {
             present.insert(number)
             try disk.write([present.bytes[number >> 3]], to: possession.file, at: number >> 3)
         }
+        readers.wake()
         return true
+    }
+
+    /// Tells other processes what complete sources are about to send; blocks.
+    package func tell(coming: ChunkSet) throws(StoreError) {
+        try staging.store.disk.write(coming.bytes, to: possession.file, at: coming.bytes.count)
+    }
+
+    /// Hashes the files again, by the digests that the hub names; blocks meanwhile.
+    /// - Returns: whether all are those that the hub has.
+    package func isSame(as model: HubModel) throws(StoreError) -> Bool {
+        let disk = staging.store.disk
+        for (name, place) in zip(manifest.files.map(\.name), files) {
+            guard let listed = model.file(name) else { return false }
+            var digest = FileDigest(listed)
+            var offset = 0
+            while offset < listed.bytes {
+                let piece = try disk.readBytes(place.file, at: offset, upTo: 4 << 20)
+                if piece.isEmpty { return false }
+                digest.update(piece)
+                offset += piece.count
+            }
+            guard digest.matches() else { return false }
+        }
+        return true
+    }
+
+    /// Deletes what has come: it isn't what was wanted.
+    package func discard() {
+        giveUp()
+        staging.discard()
     }
 
     /// Gives the complete model its name.
@@ -137,16 +170,16 @@ extension ModelStore {
         return models
     }
 
-    /// The chunks of `model` that are here and verified.
+    /// The chunks of `model` that are here and verified, and those that are about to come.
     /// - Throws: ``StoreError/unknown(_:)`` once the model has been published or given up.
-    package func have(of model: PartialModel) throws(StoreError) -> ChunkSet {
+    package func possession(of model: PartialModel) throws(StoreError) -> Possession {
         try possession(at: model.folder + Staging.possessionSuffix, chunkCount: model.manifest.chunkCount)
     }
 
-    fileprivate func possession(at path: String, chunkCount: Int) throws(StoreError) -> ChunkSet {
+    fileprivate func possession(at path: String, chunkCount: Int) throws(StoreError) -> Possession {
         guard let data = FileManager.default.contents(atPath: path),
-            let set = ChunkSet(chunkCount: chunkCount, bytes: Array(data))
+            let possession = Possession(chunkCount: chunkCount, bytes: Array(data))
         else { throw .unknown((path as NSString).lastPathComponent) }
-        return set
+        return possession
     }
 }

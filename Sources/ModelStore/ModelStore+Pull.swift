@@ -18,13 +18,7 @@ extension ModelStore {
     ) async throws -> StoredModel {
         let checked = try ModelName(name ?? reference.modelName)
         try refuseTwin(of: checked)
-        let (names, commit) = try await hub.files(of: reference)
-        let files = try await Self.selection(names, reference).asyncMap {
-            try await hub.file($0, of: reference.repository, commit: commit)
-        }
-        return try await bring(
-            files, as: checked, from: hub, source: "\(reference.repository)@\(commit)/\(reference.file ?? "")",
-            isFile: reference.file != nil, progress: progress)
+        return try await pull(try await hub.model(reference), as: checked.text, from: hub, progress: progress)
     }
 
     /// Fetches a GGUF file from any address.
@@ -41,53 +35,27 @@ extension ModelStore {
         let checked = try ModelName(name ?? (last.hasSuffix(".gguf") ? String(last.dropLast(5)) : last))
         try refuseTwin(of: checked)
         let file = try await hub.file(at: address, sha256: digest.digits)
-        return try await bring([file], as: checked, from: hub, source: digest.text, isFile: true, progress: progress)
+        let model = HubModel(files: [file], isFile: true, source: digest.text)
+        return try await pull(model, as: checked.text, from: hub, progress: progress)
     }
 
-    private func bring(
-        _ files: [Hub.RemoteFile], as name: ModelName, from hub: Hub, source: String, isFile: Bool,
-        progress: @Sendable (PullProgress) -> Void
+    /// Fetches a model that a hub has described.
+    /// - Throws: as the other ones.
+    package func pull(
+        _ model: HubModel, as name: String, from hub: Hub, progress: @Sendable (PullProgress) -> Void
     ) async throws -> StoredModel {
-        let total = files.reduce(0) { $0 + $1.bytes }
-        let staging = try Staging(store: self, name: name, source: source)
+        let name = try ModelName(name)
+        let total = model.bytes
+        let staging = try Staging(store: self, name: name, source: model.source)
         // Another process may have published it while the hub was asked.
         try refuseTwin(of: name)
-        try disk.requireSpace(total - staging.bytesPresent(of: files), at: incoming)
+        try disk.requireSpace(total - staging.bytesPresent(of: model.files), at: incoming)
         var done = 0
-        for file in files {
+        for file in model.files {
             let before = done
             try await staging.fetch(file, from: hub) { progress(PullProgress(bytes: before + $0, totalBytes: total)) }
             done += file.bytes
         }
-        return try staging.publish(name, file: isFile ? files[0].name : nil)
-    }
-
-    /// The files that are worth having: a named GGUF, or a folder's configuration, tokeniser and safetensors.
-    private static func selection(_ names: [String], _ reference: HubReference) throws(HubError) -> [String] {
-        if let file = reference.file {
-            guard names.contains(file) else { throw .refused(what: file, status: 404) }
-            guard file.hasSuffix(".gguf") else {
-                throw .badAnswer(
-                    what: file, reason: "only GGUF files are taken one by one; pull the repository instead")
-            }
-            return [file]
-        }
-        let plain: Set<String> = [
-            "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-            "model.safetensors.index.json",
-        ]
-        let selected = names.filter { plain.contains($0) || $0.hasSuffix(".safetensors") }
-        guard selected.contains("config.json"), selected.contains(where: { $0.hasSuffix(".safetensors") }) else {
-            throw .nothingToTake(repository: reference.repository, ggufFiles: names.filter { $0.hasSuffix(".gguf") })
-        }
-        return selected
-    }
-}
-
-extension Array {
-    fileprivate func asyncMap<T>(_ transform: (Element) async throws -> T) async throws -> [T] {
-        var results: [T] = []
-        for element in self { results.append(try await transform(element)) }
-        return results
+        return try staging.publish(name, file: model.isFile ? model.files[0].name : nil)
     }
 }

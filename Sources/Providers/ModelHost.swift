@@ -31,8 +31,10 @@ public actor ModelHost {
         case failed(String)
     }
     private struct Entry {
-        let path: String
+        var files: ModelFiles
         let created: Int
+        /// Whether the store listed it rather than somebody named it.
+        let isFromStore: Bool
         var state = State.unloaded
         var lastUse = ContinuousClock.now
         /// Told when a load ends, either way.
@@ -41,31 +43,56 @@ public actor ModelHost {
 
     private let device: any Device
     private let options: Options
+    private let store: @Sendable () -> [(id: String, path: String)]
     private let logger: Logger
     private var entries: [String: Entry] = [:]
     /// Ids in the order they were added: a request without a model gets the first.
     private var order: [String] = []
+    private var fetches: [String: Task<Void, Never>] = [:]
 
-    /// A host without models.
-    public init(device: any Device, options: Options, logger: Logger) {
+    /// A host of what `store` lists, which is asked again whenever that may have changed.
+    public init(
+        device: any Device, options: Options, logger: Logger,
+        store: @escaping @Sendable () -> [(id: String, path: String)] = { [] }
+    ) {
         self.device = device
         self.options = options
         self.logger = logger
+        self.store = store
     }
 
-    /// Makes a checkpoint known as `id`; nothing is read yet. A known id keeps its first path.
-    public func add(id: String, path: String) {
+    /// Makes a model known as `id`; nothing is read or fetched yet. A known id keeps its first files.
+    public func add(id: String, _ files: ModelFiles) { add(id: id, files, isFromStore: false) }
+
+    private func add(id: String, _ files: ModelFiles, isFromStore: Bool) {
         guard entries[id] == nil else { return }
-        let created =
-            (try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date)
-            ?? Date(timeIntervalSince1970: 0)
-        entries[id] = Entry(path: path, created: Int(created.timeIntervalSince1970))
+        var created: Date?
+        if case .here(let path) = files {
+            created = try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+        }
+        let seconds = Int((created ?? Date(timeIntervalSince1970: 0)).timeIntervalSince1970)
+        entries[id] = Entry(files: files, created: seconds, isFromStore: isFromStore)
         order.append(id)
+    }
+
+    /// Models come into the store and leave it while the server runs.
+    private func lookIntoStore() {
+        let listed = store()
+        for (id, path) in listed { add(id: id, .here(path: path), isFromStore: true) }
+        let ids = Set(listed.map(\.id))
+        for (id, entry) in entries where entry.isFromStore && !ids.contains(id) {
+            switch entry.state {
+            case .unloaded, .failed: entries[id] = nil
+            case .loading, .loaded: break
+            }
+        }
+        order.removeAll { entries[$0] == nil }
     }
 
     /// What is known of every model, in the order they were added.
     public var models: [ModelSummary] {
-        order.compactMap { id in
+        lookIntoStore()
+        return order.compactMap { id in
             guard let entry = entries[id] else { return nil }
             return ModelSummary(id: id, created: entry.created, state: summary(of: entry.state))
         }
@@ -102,9 +129,9 @@ public actor ModelHost {
         }
     }
 
-    /// Loads a model and waits for it.
+    /// Loads the model named `id` (or the first one) and waits for it.
     /// - Throws: ``ModelHostError``.
-    public func load(_ id: String) async throws(ModelHostError) -> LoadedModel {
+    public func load(_ id: String?) async throws(ModelHostError) -> LoadedModel {
         let id = try resolve(id)
         if case .failed = entries[id]?.state { entries[id]?.state = .unloaded }
         while true {
@@ -139,43 +166,85 @@ public actor ModelHost {
     }
 
     private func resolve(_ id: String?) throws(ModelHostError) -> String {
+        if id.map({ entries[$0] == nil }) ?? order.isEmpty { lookIntoStore() }
         guard let id = id ?? order.first else { throw .noModels }
         guard entries[id] != nil else { throw .unknown(id, known: order) }
         return id
     }
 
-    /// Plans a load and starts it on a thread of its own.
+    /// Starts to bring a model into memory, from wherever its files are.
     private func start(_ id: String) throws(ModelHostError) -> LoadProgress {
-        guard let path = entries[id]?.path else { throw .unknown(id, known: order) }
-        let checkpoint: Checkpoint
-        let plan: MemoryPlan
-        do {
-            checkpoint = try Checkpoint(path: path)
-            plan = try makeRoom(for: checkpoint)
-        } catch {
-            entries[id]?.state = .failed("\(error)")
-            throw .failed(id, "\(error)")
+        let progress = LoadProgress()
+        switch entries[id]?.files {
+        case .here(let path):
+            do { try start(id, path, progress) } catch {
+                entries[id]?.state = .failed("\(error)")
+                throw .failed(id, "\(error)")
+            }
+        case .coming(let fetch): fetches[id] = Task { await bring(id, fetch, progress) }
+        case nil: throw .unknown(id, known: order)
         }
+        entries[id]?.state = .loading(progress)
+        return progress
+    }
+
+    /// Plans a load and starts it.
+    private func start(_ id: String, _ path: String, _ progress: LoadProgress) throws {
+        let checkpoint = try Checkpoint(path: path)
+        let plan = try makeRoom(for: checkpoint)
+        Task {
+            do { finish(id, .success(try await load(id, checkpoint, plan) { progress.record($0, of: $1) })) } catch {
+                finish(id, .failure(error))
+            }
+        }
+    }
+
+    private func load(
+        _ id: String, _ checkpoint: Checkpoint, _ plan: MemoryPlan,
+        progress: @escaping @Sendable (_ bytes: Int, _ totalBytes: Int) -> Void = { _, _ in }
+    ) async throws -> LoadedModel {
         for format in Set(checkpoint.tensorNames.compactMap { checkpoint.optionalTensor($0)?.format })
         where !device.keeps(format) {
             logger.notice(
                 "weights of this format are expanded to 8 bits in memory", metadata: ["format": "\(format.name)"])
         }
-        let progress = LoadProgress(totalBytes: checkpoint.totalBytes)
-        entries[id]?.state = .loading(progress)
-        let device = device, draftTokens = options.draftTokens
-        let thread = Thread {
-            let result = Result {
-                try LoadedModel(checkpoint, id: id, device: device, plan: plan, draftTokens: draftTokens) {
-                    progress.record($0)
-                }
+        let (device, draftTokens, totalBytes) = (device, options.draftTokens, checkpoint.totalBytes)
+        return try await LoadThread.run {
+            try LoadedModel(checkpoint, id: id, device: device, plan: plan, draftTokens: draftTokens) {
+                progress($0, totalBytes)
             }
-            Task { await self.finish(id, result) }
         }
-        thread.name = "hybrie-load"
-        thread.stackSize = 8 << 20
-        thread.start()
-        return progress
+    }
+
+    /// Fetches a model, and reads its layers as soon as they are here where the fetch lets it.
+    private func bring(_ id: String, _ fetch: ModelFiles.Fetch, _ progress: LoadProgress) async {
+        let (openings, opened) = AsyncStream.makeStream(of: (path: String, arrival: Arrival).self)
+        async let early = loadEarly(id, openings)
+        let path: String
+        do {
+            path = try await fetch({ progress.record($0, of: $1) }, { opened.yield(($0, $1)) })
+            opened.finish()
+        } catch {
+            opened.finish()
+            _ = try? await early
+            return finish(id, .failure(error))
+        }
+        entries[id]?.files = .here(path: path)
+        // Files that were renamed between two of their openings, or weren't the right ones, are read where they lie now.
+        if let model = try? await early { return finish(id, .success(model)) }
+        do { try start(id, path, progress) } catch { finish(id, .failure(error)) }
+    }
+
+    /// Loads from the first place that is named.
+    /// - Returns: `nil` if none is.
+    private func loadEarly(
+        _ id: String, _ openings: AsyncStream<(path: String, arrival: Arrival)>
+    ) async throws -> LoadedModel? {
+        for await (path, arrival) in openings {
+            let checkpoint = try await LoadThread.run { try Checkpoint(path: path, arrival: arrival) }
+            return try await load(id, checkpoint, try makeRoom(for: checkpoint))
+        }
+        return nil
     }
 
     /// A plan for `checkpoint`; the models used longest ago go until there is one.
@@ -215,85 +284,14 @@ public actor ModelHost {
             entries[id]?.state = .failed("\(error)")
             logger.error("model can't be loaded", metadata: ["model": "\(id)", "error": "\(error)"])
         }
+        fetches[id] = nil
         for waiter in entries[id]?.waiters ?? [] { waiter.resume() }
         entries[id]?.waiters = []
     }
 
-    /// Stops all engines.
+    /// Stops all engines, and what is being fetched.
     public func stop() {
+        for fetch in fetches.values { fetch.cancel() }
         for model in loaded { model.engine.stop() }
-    }
-}
-
-/// A model as lists show it.
-public struct ModelSummary: Sendable {
-    /// Whether it is in memory.
-    public enum State: Sendable {
-        case unloaded
-        case loading(LoadStatus)
-        case loaded(plan: MemoryPlan)
-        case failed(String)
-    }
-    /// The name that requests use.
-    public let id: String
-    /// When its file was written, in seconds since 1970.
-    public let created: Int
-    /// Whether it is in memory.
-    public let state: State
-}
-
-/// How far a load has come.
-public struct LoadStatus: Sendable {
-    /// Bytes of the checkpoint that are done.
-    public let bytes: Int
-    /// Bytes in all.
-    public let totalBytes: Int
-    /// Seconds that are left at the pace so far, if there is one yet.
-    public let etaSeconds: Double?
-    /// 0...1.
-    public var fraction: Double { totalBytes > 0 ? Double(bytes) / Double(totalBytes) : 0 }
-}
-
-/// Counts a load's bytes; written by its thread, read by everyone.
-final class LoadProgress: Sendable {
-    private let totalBytes: Int
-    private let start = ContinuousClock.now
-    private let bytes = Atomic<Int>(0)
-
-    init(totalBytes: Int) { self.totalBytes = totalBytes }
-
-    func record(_ done: Int) { bytes.store(done, ordering: .relaxed) }
-
-    var status: LoadStatus {
-        let done = bytes.load(ordering: .relaxed)
-        let seconds = start.duration(to: .now).seconds
-        return LoadStatus(
-            bytes: done, totalBytes: totalBytes,
-            etaSeconds: done > 0 ? seconds * Double(totalBytes - done) / Double(done) : nil)
-    }
-}
-
-/// Why a model doesn't answer.
-public enum ModelHostError: Error, CustomStringConvertible, Sendable {
-    /// There is no model at all.
-    case noModels
-    /// There is none of that name.
-    case unknown(String, known: [String])
-    /// It is on its way into memory.
-    case loading(String, LoadStatus)
-    /// It couldn't be loaded.
-    case failed(String, String)
-
-    /// What was wrong, where, and what to do.
-    public var description: String {
-        switch self {
-        case .noModels: "there is no model; pull or import one, or name a file when starting the server"
-        case .unknown(let id, let known):
-            "the model '\(id)' doesn't exist"
-                + (known.isEmpty ? "; pull or import one" : "; there are: \(known.prefix(20).joined(separator: ", "))")
-        case .loading(let id, let status):
-            "the model '\(id)' is being loaded (\(Int(status.fraction * 100)) %); try again shortly"
-        case .failed(let id, let reason): "the model '\(id)' can't be loaded: \(reason)"
-        }
     }
 }

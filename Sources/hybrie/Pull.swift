@@ -12,8 +12,9 @@ struct Pull: AsyncParsableCommand {
         abstract: "Fetch a model from a hub or from other nodes into the store.",
         discussion: """
             REF is hf://OWNER/NAME (a whole repository in Hugging Face's layout), or hf://OWNER/NAME[@REVISION]/FILE.gguf.
-            The hub is the one that HF_ENDPOINT names. peer://NODE/NAME takes a model from all nodes that have some of it; NODE is
-            the id or the name of one that has it whole, as 'hybrie peers' shows them. https://HOST/FILE.gguf needs --sha256.
+            The hub is the one that HF_ENDPOINT names; nodes that have the same bytes send them too. peer://NODE/NAME takes a model
+            from all nodes that have some of it; NODE is the id or the name of one that has it whole, as 'hybrie peers' shows them.
+            https://HOST/FILE.gguf needs --sha256.
             An interrupted pull goes on where it stopped.
             """)
 
@@ -24,37 +25,27 @@ struct Pull: AsyncParsableCommand {
 
     func run() async throws {
         let wiring = try Wiring(Configuration(flags: machine), logLevel: .warning)
+        let bytesBySource = Mutex<[String: Int]>([:])
+        let bar = ProgressBar()
+        defer { bar.finish() }
         let stored = try await wiring.withEgress { egress in
-            if let peer = PeerReference(reference) { return try await pull(peer, wiring, egress) }
-            let configuration = wiring.configuration
-            let hub = Hub(endpoint: configuration.hubEndpoint, token: configuration.hubToken, transport: egress)
-            let bar = ProgressBar()
-            defer { bar.finish() }
             if let sha256 {
+                let hub = wiring.hub(egress)
                 return try await wiring.store.pull(address: reference, sha256: sha256, name: name, from: hub) {
                     bar.show($0.bytes, of: $0.totalBytes)
                 }
             }
-            return try await wiring.store.pull(try HubReference(reference), name: name, from: hub) {
-                bar.show($0.bytes, of: $0.totalBytes)
+            guard let named = try ModelReference(reference) else { throw HubError.badReference(reference) }
+            return try await wiring.fetch(named, as: name, by: egress) { progress in
+                bytesBySource.withLock { $0 = progress.bytesBySource }
+                bar.show(progress.bytes, of: progress.totalBytes, sources: progress.sources)
             }
-        }
-        print("pulled \(stored.name) (\(stored.bytes >> 20) MiB)")
-    }
-
-    private func pull(_ reference: PeerReference, _ wiring: Wiring, _ egress: EgressGuard) async throws -> StoredModel {
-        let bar = ProgressBar()
-        defer { bar.finish() }
-        let bytesBySource = Mutex<[String: Int]>([:])
-        let stored = try await wiring.peerPull(egress).pull(reference, as: name) { progress in
-            bytesBySource.withLock { $0 = progress.bytesBySource }
-            bar.show(progress.bytes, of: progress.totalBytes, sources: progress.sources)
         }
         bar.finish()
         for (id, bytes) in bytesBySource.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
             print("\(bytes >> 20) MiB from \(id)")
         }
-        return stored
+        print("pulled \(stored.name) (\(stored.bytes >> 20) MiB)")
     }
 }
 

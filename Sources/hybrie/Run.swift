@@ -3,6 +3,7 @@ import Foundation
 import Generation
 import Logging
 import OrderedJSON
+import Providers
 import Synchronization
 import Tokenizers
 
@@ -12,7 +13,9 @@ struct Run: AsyncParsableCommand {
         discussion: "With PROMPT: one answer. Without: a conversation; Ctrl-C stops an answer, Ctrl-D ends the program."
     )
 
-    @Argument(help: ArgumentHelp("A file, a folder or a name in the store.", valueName: "MODEL")) var model: String
+    @Argument(
+        help: ArgumentHelp("A file, a folder, a name in the store, or what 'hybrie pull' takes.", valueName: "MODEL"))
+    var model: String
     @Argument(help: ArgumentHelp("What to say; '-' reads it from standard input.", valueName: "PROMPT")) var prompt:
         String?
     @Option(help: "What the model is told first.") var system: String?
@@ -31,7 +34,29 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let wiring = try Wiring(Configuration(flags: machine), logLevel: .warning)
-        let loaded = try wiring.load(model)
+        try await wiring.withEgress { egress in
+            let loaded = try await load(try await wiring.makeHost([model], egress, parallel: 1))
+            try await talk(with: loaded)
+        }
+    }
+
+    /// Loads the first model of a host before the eyes of whoever waits for it.
+    private func load(_ host: ModelHost) async throws -> LoadedModel {
+        let bar = ProgressBar()
+        let watch = Task {
+            while let first = await host.models.first {
+                if case .loading(let status) = first.state { bar.show(status.bytes, of: status.totalBytes) }
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
+        defer {
+            watch.cancel()
+            bar.finish()
+        }
+        return try await host.load(nil)
+    }
+
+    private func talk(with loaded: LoadedModel) async throws {
         var messages: [JSONValue] = system.map { [["role": "system", "content": .string($0)]] } ?? []
         if let prompt {
             let text =

@@ -12,9 +12,10 @@ import UnixSignals
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve models through the OpenAI-compatible API.",
-        discussion:
-            "Without MODEL: those that the settings name, and everything in the store. Ends cleanly on SIGTERM or Ctrl-C."
-    )
+        discussion: """
+            MODEL is a file, a folder, a name in the store, or what 'hybrie pull' takes, which is fetched then. Without MODEL: those
+            that the settings name, and everything in the store. Ends cleanly on SIGTERM or Ctrl-C.
+            """)
 
     @Argument(help: ArgumentHelp("Models to serve; the first answers requests that name none.", valueName: "MODEL"))
     var models: [String] = []
@@ -34,7 +35,6 @@ struct Serve: AsyncParsableCommand {
         let configuration = try Configuration(flags: machine, host: host, port: port, parallel: parallel)
         let wiring = try Wiring(configuration)
         let logger = wiring.logger
-        let models = try await wiring.makeHost(models)
         var options = ServerOptions(
             host: configuration.host, port: configuration.port, apiKey: configuration.apiKey,
             version: Hybrie.versionText)
@@ -45,6 +45,7 @@ struct Serve: AsyncParsableCommand {
         options.meshSecret = configuration.mesh.secret
         options.uploads = configuration.mesh.uploads
         let egress = EgressGuard(policy: configuration.policy)
+        let models = try await wiring.makeHost(models, egress)
         let mesh = try await wiring.makeNode(egress)
         let wanted = try mesh.map { try wiring.makeWanted($0, egress) }
         if let mesh, let wanted { await mesh.setWanted(wanted) }
@@ -60,7 +61,7 @@ struct Serve: AsyncParsableCommand {
                     "providers": "\(configuration.policy.allowed.map(\.rawValue).sorted().joined(separator: ","))",
                 ])
             // The port is open before the model is there: clients see how far it is.
-            if let first = await models.models.first { _ = try? await models.load(first.id) }
+            _ = try? await models.load(nil)
         }
         var parts: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: server)]
         if let mesh, let wanted {

@@ -30,7 +30,11 @@ struct Wiring {
 
     /// Where a MODEL argument's checkpoint lies, and what it is called.
     func locate(_ model: String) throws -> (id: String, path: String) {
-        if let stored = try store.find(model) { return (stored.name, stored.path) }
+        let reference = try ModelReference(model)
+        if let stored = try store.find(reference?.modelName ?? model) { return (stored.name, stored.path) }
+        guard reference == nil else {
+            throw ValidationError("'\(model)' isn't in the store; 'hybrie pull \(model)' brings it")
+        }
         guard FileManager.default.fileExists(atPath: model) else {
             throw ValidationError(
                 "'\(model)' is neither a file, a folder nor a model in the store; 'hybrie models list' shows what there is"
@@ -43,32 +47,23 @@ struct Wiring {
         return (stem, model)
     }
 
-    /// A host that knows `models`, or everything that settings and store name.
-    func makeHost(_ models: [String]) async throws -> ModelHost {
+    /// A host that knows `models`, or what the settings name instead, and everything in the store.
+    /// - Parameter parallel: answers that are written side by side; what the settings say if it isn't given.
+    func makeHost(_ models: [String], _ egress: EgressGuard, parallel: Int? = nil) async throws -> ModelHost {
         var options = ModelHost.Options()
         options.context = configuration.context
-        options.parallel = configuration.parallel
+        options.parallel = parallel ?? configuration.parallel
         options.memoryBytes = configuration.memoryBytes
         options.cacheFormat = configuration.cacheFormat
         options.draftTokens = configuration.draftTokens
-        let host = ModelHost(device: device, options: options, logger: logger)
-        for model in models.isEmpty ? configuration.models : models {
-            let (id, path) = try locate(model)
-            await host.add(id: id, path: path)
+        let host = ModelHost(device: device, options: options, logger: logger) { [store] in
+            ((try? store.models()) ?? []).map { ($0.name, $0.path) }
         }
-        for stored in try store.models() { await host.add(id: stored.name, path: stored.path) }
+        for model in models.isEmpty ? configuration.models : models {
+            let (id, files) = try files(model, egress)
+            await host.add(id: id, files)
+        }
         return host
-    }
-
-    /// One model in memory, for commands without a server.
-    func load(_ model: String, parallel: Int = 1) throws -> LoadedModel {
-        let (id, path) = try locate(model)
-        let checkpoint = try Checkpoint(path: path)
-        let plan = try MemoryPlan(
-            checkpoint, on: device, context: configuration.context, parallel: parallel,
-            available: configuration.memoryBytes ?? AvailableMemory.bytes)
-        return try LoadedModel(
-            checkpoint, id: id, device: device, plan: plan, draftTokens: configuration.draftTokens)
     }
 }
 
@@ -128,11 +123,9 @@ extension Wiring {
 
     /// What brings in the models that this node shall have.
     func makeWanted(_ node: MeshNode, _ egress: EgressGuard) throws -> WantedModels {
-        let hub = Hub(endpoint: configuration.hubEndpoint, token: configuration.hubToken, transport: egress)
-        return WantedModels(
-            store: store, pull: try peerPull(egress), acceptsRequests: configuration.mesh.acceptsSync,
-            traffic: node.traffic, logger: logger
-        ) { [store] in _ = try await store.pull($0, from: hub) }
+        WantedModels(
+            store: store, pull: try peerPull(egress), hub: hub(egress),
+            acceptsRequests: configuration.mesh.acceptsSync, traffic: node.traffic, logger: logger)
     }
 
     private static var platform: String {

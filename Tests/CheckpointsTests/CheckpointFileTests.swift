@@ -44,6 +44,37 @@ import Testing
         }
     }
 
+    @Test func `a file on its way is read as its bytes come, and may be renamed meanwhile`() throws {
+        try TestFiles.withFolder { folder in
+            let bytes = TinyModels.llama().bytes()
+            let path = try TestFiles.write([UInt8](repeating: 0, count: bytes.count), "model.gguf", in: folder)
+            let writer = try #require(FileHandle(forUpdatingAtPath: path))
+            let checkpoint = try Checkpoint(path: path) { file, range throws(CheckpointError) in
+                do {
+                    guard file == "model.gguf", range.upperBound <= bytes.count else { throw TestFault() }
+                    try writer.seek(toOffset: UInt64(range.lowerBound))
+                    try writer.write(contentsOf: Data(bytes[range]))
+                } catch { throw .gone(file, "\(error)") }
+            }
+            #expect(rename(path, path + ".moved") == 0)
+            let whole = try Checkpoint(ggufBytes: bytes, name: "model.gguf")
+            for name in whole.tensorNames {
+                #expect(try checkpoint.tensor(name).floats() == whole.tensor(name).floats())
+            }
+        }
+    }
+
+    @Test func `bytes that don't come are an error that says why`() throws {
+        try TestFiles.withFolder { folder in
+            let path = try TestFiles.write(TinyModels.llama().bytes(), "model.gguf", in: folder)
+            expectFault("model.gguf", "the cable") {
+                _ = try Checkpoint(path: path) { file, _ throws(CheckpointError) in throw .gone(file, "the cable") }
+            }
+        }
+    }
+
+    private struct TestFault: Error {}
+
     /// What happens to a file while it is read.
     enum Harm: CaseIterable {
         case cut, replacedByAShorterOne, replacedByOneOfTheSameSize, overwritten, removed

@@ -20,7 +20,7 @@ enum LiveServer {
         var options = ModelHost.Options()
         options.memoryBytes = 4 << 30
         let models = ModelHost(device: device, options: options, logger: logger)
-        await models.add(id: "tiny", path: model)
+        await models.add(id: "tiny", .here(path: model))
         _ = try await models.load("tiny")
         var serverOptions = ServerOptions(host: "127.0.0.1", port: 0, apiKey: nil, version: "test")
         serverOptions.times = times

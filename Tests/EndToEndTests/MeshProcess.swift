@@ -37,8 +37,8 @@ final class MeshProcess {
     }
 
     /// Starts the server, on the port that it had if it had one, and waits until it listens.
-    func serve() throws {
-        let server = try start(["serve", "--port", "\(port)"])
+    func serve(_ arguments: [String] = []) throws {
+        let server = try start(["serve", "--port", "\(port)"] + arguments)
         self.server = server
         let before = log.count
         try wait("the port of \(name)") {

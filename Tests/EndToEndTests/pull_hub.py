@@ -29,20 +29,22 @@ class Hub(http.server.BaseHTTPRequestHandler):
             self.answer(200, {"content-length": len(manifest)})
             self.wfile.write(manifest)
             return
-        start = int(self.headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        asked = self.headers.get("range")
+        first, _, last = (asked or "bytes=0-").removeprefix("bytes=").partition("-")
+        start, end = int(first), int(last or len(content) - 1) + 1
         print(start, flush=True)
-        headers = {"content-length": len(content) - start}
-        if start > 0:
-            headers["content-range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self.answer(206 if start > 0 else 200, headers)
-        stop = stops.pop(0) if stops else len(content)
+        headers = {"content-length": end - start}
+        if asked:
+            headers["content-range"] = f"bytes {start}-{end - 1}/{len(content)}"
+        self.answer(206 if asked else 200, headers)
+        stop = stops.pop(0) if stops else end
         try:
             self.wfile.write(content[start:stop])
-            if stop < len(content):
+            if stop < end:
                 self.rfile.read(1)
         except ConnectionError:
             pass
-        self.close_connection = stop < len(content)
+        self.close_connection = stop < end
 
     def answer(self, status, headers):
         self.send_response(status)

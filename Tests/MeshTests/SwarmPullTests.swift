@@ -12,12 +12,13 @@ import Testing
     /// Pulls from nodes with these faults.
     /// - Returns: the bytes that arrived and how it went.
     private func pull(
-        from standIns: PeerStandIns, into folder: TemporaryFolder
+        from standIns: PeerStandIns, mirror: SwarmMirror? = nil, into folder: TemporaryFolder
     ) async throws -> (bytes: Data, progress: SwarmProgress) {
         let model = try IncomingModel(standIns.manifest, as: "m", in: ModelStore(home: folder.path))
         let last = LastProgress()
         let pull = SwarmPull(
             model, ownID: "me", client: PeerClient(ownID: "me", transport: standIns, secret: nil),
+            mirror: mirror,
             findSources: { standIns.sources })
         try await pull.run { progress in last.value.withLock { $0 = progress } }
         let stored = try model.publish()
@@ -53,6 +54,39 @@ import Testing
         #expect(progress.liars.isEmpty)
     }
 
+    /// A hub that has `content`; its first requests fail.
+    private static func mirror(_ content: [UInt8], failures: Int = 0) -> SwarmMirror {
+        struct NoAnswer: Error {}
+        let left = Failures(failures)
+        return SwarmMirror { chunk, buffer in
+            guard !left.next() else { throw NoAnswer() }
+            buffer = Array(content[chunk.offset..<chunk.offset + chunk.bytes])
+        }
+    }
+
+    @Test func `a hub and a node are asked at once`() async throws {
+        let standIns = PeerStandIns(Self.content, [.none])
+        let (bytes, progress) = try await pull(
+            from: standIns, mirror: Self.mirror(Self.content), into: TemporaryFolder())
+        #expect(bytes == Data(Self.content))
+        #expect(Set(progress.bytesBySource.keys) == [SwarmMirror.id, PeerStandIns.host(0)])
+    }
+
+    @Test func `a hub alone is enough, after a few failures too`() async throws {
+        let mirror = Self.mirror(Self.content, failures: 7)
+        let standIns = PeerStandIns(Self.content, [])
+        let (bytes, _) = try await pull(from: standIns, mirror: mirror, into: TemporaryFolder())
+        #expect(bytes == Data(Self.content))
+    }
+
+    @Test func `a manifest that the hub's bytes contradict is dropped`() async throws {
+        let other = Self.content.map { $0 ^ 1 }
+        let standIns = PeerStandIns(Self.content, [.none])
+        await #expect(throws: MeshError.otherModel(standIns.manifest.digest.text)) {
+            try await pull(from: standIns, mirror: Self.mirror(other), into: TemporaryFolder())
+        }
+    }
+
     @Test func `one honest source is enough among seven others`() async throws {
         let standIns = PeerStandIns(
             Self.content, [.flips, .hasNothing, .cuts, .none, .mixesUp, .lacksLast, .silent, .sendsMore])
@@ -73,4 +107,17 @@ import Testing
 /// The last progress that was reported.
 private final class LastProgress: Sendable {
     let value = Mutex<SwarmProgress?>(nil)
+}
+
+/// Counts failures that are still to come.
+private final class Failures: Sendable {
+    private let left: Mutex<Int>
+    init(_ count: Int) { left = Mutex(count) }
+
+    func next() -> Bool {
+        left.withLock { left in
+            left -= 1
+            return left >= 0
+        }
+    }
 }

@@ -38,6 +38,32 @@ import Testing
         #expect(try home.store.manifest(of: stored) == manifest)
     }
 
+    @Test func `who wants the front of a file waits for it and no longer`() async throws {
+        let home = try TemporaryHome()
+        let model = try IncomingModel(Self.manifest, as: "m", in: home.store)
+        let file = ModelManifest.singleFileName
+        let range = ModelManifest.chunkBytes - 5..<ModelManifest.chunkBytes + 5
+        let reader = Task.detached {
+            try model.wait(for: range, of: file)
+            return model.have.count
+        }
+        while model.awaited.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(model.awaited == [0])
+        for number in [3, 0] { #expect(try model.store(number, Self.chunks[number])) }
+        while model.awaited != [1] { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(try model.store(1, Self.chunks[1]))
+        #expect(try await reader.value == 3)
+        #expect(model.awaited.isEmpty)
+        #expect(FileManager.default.contents(atPath: model.path)?[range] == Data(Self.content)[range])
+        for (range, name) in [(0..<Self.content.count + 1, file), (-1..<1, file), (0..<1, "other")] {
+            #expect(throws: StoreError.self) { try model.wait(for: range, of: name) }
+        }
+        let late = Task.detached { try model.wait(for: 0..<Self.content.count, of: file) }
+        while model.awaited != [2] { try await Task.sleep(for: .milliseconds(1)) }
+        model.giveUp()
+        await #expect(throws: StoreError.self) { try await late.value }
+    }
+
     @Test func `M10 - wrong bytes leave nothing behind`() throws {
         let home = try TemporaryHome()
         let model = try IncomingModel(Self.manifest, as: "m", in: home.store)
@@ -51,7 +77,7 @@ import Testing
             #expect(try !model.store(number, bytes))
         }
         #expect(model.have.count == 0)
-        #expect(try home.store.have(of: try #require(try home.store.partialModels().first)).count == 0)
+        #expect(try home.store.possession(of: try #require(try home.store.partialModels().first)).have.count == 0)
     }
 
     @Test func `other processes see which chunks are here`() throws {
@@ -60,7 +86,7 @@ import Testing
         _ = try model.store(1, Self.chunks[1])
         let partial = try #require(try home.store.partialModels().first)
         #expect(partial.manifest == Self.manifest)
-        let have = try home.store.have(of: partial)
+        let have = try home.store.possession(of: partial).have
         #expect((0..<4).map(have.contains) == [false, true, false, false])
     }
 

@@ -95,11 +95,12 @@ struct PeerRoutes: Sendable {
             return Response.json(manifest.json)
         }
         router.get("/v1/peers/models/:digest/have") { _, context in
-            guard let set = await mesh.shared.possession(of: try digest(context)) else { throw HTTPError(.notFound) }
+            guard let bytes = await mesh.shared.possession(of: try digest(context))?.bytes else {
+                throw HTTPError(.notFound)
+            }
             return Response(
-                status: .ok,
-                headers: [.contentType: "application/octet-stream", .contentLength: "\(set.bytes.count)"],
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: set.bytes)))
+                status: .ok, headers: [.contentType: "application/octet-stream", .contentLength: "\(bytes.count)"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
         }
         router.get("/v1/peers/blobs/:digest") { request, context in
             guard let blob = await mesh.shared.blob(try digest(context)) else { throw HTTPError(.notFound) }

@@ -116,7 +116,7 @@ extension APIError {
         switch error {
         case .badAddress: (status, param) = (.badRequest, "node")
         case .refusedAddress, .off: (status, param) = (.forbidden, "node")
-        case .unknownPeer, .noSource: status = .notFound
+        case .unknownPeer, .noSource, .otherModel: status = .notFound
         case .badDescriptor: status = .unprocessableContent
         case .unreachable, .badAnswer, .refused: status = .badGateway
         case .damagedKey, .storage, .heldBy: status = .internalServerError

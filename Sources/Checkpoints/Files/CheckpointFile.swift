@@ -4,6 +4,11 @@
     import Glibc
 #endif
 
+/// Waits until bytes of a file that is still on its way are here and right; blocks.
+///
+/// Takes the last component of the file's path and a range of its bytes; throws once they won't come any more.
+public typealias Arrival = @Sendable (_ file: String, _ bytes: Range<Int>) throws(CheckpointError) -> Void
+
 /// A regular file opened for reading; closed when the last holder lets go.
 ///
 /// It is read, never mapped: bytes that another process cuts off are then a short read, which is an error that names the
@@ -12,6 +17,8 @@ public final class CheckpointFile: Sendable {
     /// Where the bytes come from.
     private enum Source {
         case file(descriptor: Int32, path: String, identity: FileIdentity)
+        /// A file that others write to and rename meanwhile; has its full size from the start.
+        case arriving(descriptor: Int32, Arrival)
         /// Bytes that never were a file.
         case memory([UInt8])
     }
@@ -24,8 +31,9 @@ public final class CheckpointFile: Sendable {
     private let source: Source
 
     /// Opens the file at `path`; links are followed, since download caches are made of them.
+    /// - Parameter arrival: for a file that is still on its way: every read waits for its bytes.
     /// - Throws: ``CheckpointError`` of kind `unreadable`, at once, also for a pipe, a device or a folder.
-    public init(path: String) throws(CheckpointError) {
+    public init(path: String, arrival: Arrival? = nil) throws(CheckpointError) {
         let name = Self.name(ofPath: path)
         // A path with a NUL would be cut short and name another file.
         guard !path.utf8.contains(0) else { throw Self.unreadable(name, found: "a NUL in the path") }
@@ -45,7 +53,9 @@ public final class CheckpointFile: Sendable {
         }
         size = Int(status.st_size)
         self.name = name
-        source = .file(descriptor: descriptor, path: path, identity: FileIdentity(status))
+        source =
+            arrival.map { .arriving(descriptor: descriptor, $0) }
+            ?? .file(descriptor: descriptor, path: path, identity: FileIdentity(status))
     }
 
     /// A file that exists only in memory, for tests and fuzzers.
@@ -56,7 +66,10 @@ public final class CheckpointFile: Sendable {
     }
 
     deinit {
-        if case .file(let descriptor, _, _) = source { close(descriptor) }
+        switch source {
+        case .file(let descriptor, _, _), .arriving(let descriptor, _): close(descriptor)
+        case .memory: break
+        }
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
@@ -72,20 +85,29 @@ public final class CheckpointFile: Sendable {
         case .memory(let bytes): unsafe buffer.copyBytes(from: bytes[offset..<(offset + buffer.count)])
         case .file(let descriptor, let path, let identity):
             Self.readAhead(descriptor, after: offset, count: buffer.count)
-            var done = 0
-            while done < buffer.count {
-                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-                let count = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-                if count < 0, errno == EINTR { continue }
-                guard count >= 0 else { throw Self.unreadable(name, errorNumber: errno) }
-                guard count > 0 else { throw changed(found: "its end at byte \(offset + done)") }
-                done += count
-            }
+            unsafe try fill(buffer, from: descriptor, at: offset)
             var status = stat()
             guard unsafe stat(path, &status) == 0 else { throw changed(found: "no such file any more") }
             guard FileIdentity(status) == identity else {
                 throw changed(found: "another one of \(status.st_size) bytes, or other contents")
             }
+        case .arriving(let descriptor, let arrival):
+            try arrival(name, offset..<(offset + buffer.count))
+            unsafe try fill(buffer, from: descriptor, at: offset)
+        }
+    }
+
+    private func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int)
+        throws(CheckpointError)
+    {
+        var done = 0
+        while done < buffer.count {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Self.unreadable(name, errorNumber: errno) }
+            guard count > 0 else { throw changed(found: "its end at byte \(offset + done)") }
+            done += count
         }
     }
 

@@ -6,14 +6,14 @@ enum JSONFile {
     private static let limits = JSONLimits(bytes: 32 << 20, depth: 64, values: 4_000_000)
 
     /// The object in the file at `path`; `nil` if there is no such file.
-    static func readIfPresent(_ path: String) throws(CheckpointError) -> JSONObject? {
+    static func readIfPresent(_ path: String, _ arrival: Arrival?) throws(CheckpointError) -> JSONObject? {
         guard RegularFile.exists(path) else { return nil }
-        return try read(path)
+        return try read(path, arrival)
     }
 
     /// The object in the file at `path`.
-    static func read(_ path: String) throws(CheckpointError) -> JSONObject {
-        let file = try CheckpointFile(path: path)
+    static func read(_ path: String, _ arrival: Arrival?) throws(CheckpointError) -> JSONObject {
+        let file = try CheckpointFile(path: path, arrival: arrival)
         return try parse(file, range: 0..<file.size, limits: limits)
     }
 

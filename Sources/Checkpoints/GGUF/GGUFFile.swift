@@ -14,8 +14,8 @@ public struct GGUFFile: Sendable {
 
     /// Opens the file at `path` and reads its header.
     /// - Throws: ``CheckpointError`` that names file, key or tensor, and value.
-    public init(path: String) throws(CheckpointError) {
-        try self.init(CheckpointFile(path: path))
+    public init(path: String, arrival: Arrival? = nil) throws(CheckpointError) {
+        try self.init(CheckpointFile(path: path, arrival: arrival))
     }
 
     /// Reads a whole file that lies in memory, for tests and fuzzers.

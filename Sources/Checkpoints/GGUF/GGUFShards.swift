@@ -3,8 +3,8 @@ import OrderedJSON
 /// A model that `gguf-split` cut into files: `name-00001-of-00003.gguf` and so on, metadata in the first.
 enum GGUFShards {
     /// The file at `path` and, if it is the first of several, the others next to it.
-    static func open(path: String) throws(CheckpointError) -> [GGUFFile] {
-        let first = try GGUFFile(path: path)
+    static func open(path: String, arrival: Arrival?) throws(CheckpointError) -> [GGUFFile] {
+        let first = try GGUFFile(path: path, arrival: arrival)
         let name = first.file.name
         let count = try first.metadata.integer("split.count") ?? 1
         guard count > 1 else { return [first] }
@@ -18,7 +18,7 @@ enum GGUFShards {
         var files = [first]
         for number in 2...count {
             let path = "\(Substring(folder))\(stem)-\(padded(number))-of-\(padded(count)).gguf"
-            let file = try GGUFFile(path: path)
+            let file = try GGUFFile(path: path, arrival: arrival)
             try check(file, number: number, count: count)
             files.append(file)
         }

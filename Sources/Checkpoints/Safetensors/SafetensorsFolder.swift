@@ -14,14 +14,15 @@ public struct SafetensorsFolder: Sendable {
     /// - Parameters:
     ///   - path: the folder.
     ///   - stem: `model` for transformers, `diffusion_pytorch_model` for diffusers.
+    ///   - arrival: see ``CheckpointFile``.
     /// - Throws: ``CheckpointError``; also if a shard's tensors aren't those that the index promises.
-    public init(path: String, stem: String = "model") throws(CheckpointError) {
+    public init(path: String, stem: String = "model", arrival: Arrival? = nil) throws(CheckpointError) {
         let single = "\(path)/\(stem).safetensors"
         let index = single + ".index.json"
         if RegularFile.exists(single) || !RegularFile.exists(index) {
-            files = [try SafetensorsFile(path: single)]
+            files = [try SafetensorsFile(path: single, arrival: arrival)]
         } else {
-            files = try Self.openShards(folder: path, index: index)
+            files = try Self.openShards(folder: path, index: index, arrival)
         }
         var places: [UTF8Key: (file: Int, tensor: Int)] = [:]
         for (file, content) in files.enumerated() {
@@ -43,9 +44,11 @@ public struct SafetensorsFolder: Sendable {
         return CheckpointTensor(name: name, format: format, shape: tensor.shape, file: file, bytes: tensor.bytes)
     }
 
-    private static func openShards(folder: String, index path: String) throws(CheckpointError) -> [SafetensorsFile] {
+    private static func openShards(
+        folder: String, index path: String, _ arrival: Arrival?
+    ) throws(CheckpointError) -> [SafetensorsFile] {
         let name = CheckpointFile.name(ofPath: path)
-        let map = try shardNames(try JSONFile.read(path), index: name)
+        let map = try shardNames(try JSONFile.read(path, arrival), index: name)
         var promised: [UTF8Key: [UTF8Key: Bool]] = [:]
         var shards: [String] = []
         for (tensor, shard) in map {
@@ -57,7 +60,7 @@ public struct SafetensorsFolder: Sendable {
         }
         var files: [SafetensorsFile] = []
         for shard in shards {
-            let file = try SafetensorsFile(path: "\(folder)/\(shard)")
+            let file = try SafetensorsFile(path: "\(folder)/\(shard)", arrival: arrival)
             var missing = promised[UTF8Key(shard)] ?? [:]
             for tensor in file.tensors where missing.removeValue(forKey: UTF8Key(tensor.name)) == nil {
                 throw .inconsistent(

@@ -7,15 +7,17 @@ struct HuggingFaceTokenizerFiles {
     let chatTemplate: String?
     let specialTokens: [String: String]
 
-    init(folder: String) throws(CheckpointError) {
+    init(folder: String, arrival: Arrival?) throws(CheckpointError) {
         let path = "\(folder)/tokenizer.json"
-        tokenizer = RegularFile.exists(path) ? .huggingFace(tokenizerJSON: path) : nil
-        let config = try JSONFile.readIfPresent("\(folder)/tokenizer_config.json") ?? JSONObject()
+        tokenizer =
+            RegularFile.exists(path)
+            ? .huggingFace(tokenizerJSON: try CheckpointFile(path: path, arrival: arrival)) : nil
+        let config = try JSONFile.readIfPresent("\(folder)/tokenizer_config.json", arrival) ?? JSONObject()
         specialTokens = Self.specialTokens(config)
         // The separate file is the newer form and goes first, as in transformers.
         let template = "\(folder)/chat_template.jinja"
         if RegularFile.exists(template) {
-            let file = try CheckpointFile(path: template)
+            let file = try CheckpointFile(path: template, arrival: arrival)
             guard file.size <= 4 << 20, let text = String(validating: try file.contents(), as: UTF8.self) else {
                 throw .malformed(file.name, "", expected: "at most 4 MiB of UTF-8", found: "\(file.size) bytes")
             }

@@ -1,7 +1,7 @@
 /// What a tokeniser is made from.
 public enum TokenizerSource: Sendable {
-    /// The path of a `tokenizer.json`; not opened yet.
-    case huggingFace(tokenizerJSON: String)
+    /// A `tokenizer.json`; not read yet.
+    case huggingFace(tokenizerJSON: CheckpointFile)
     /// The vocabulary inside a GGUF file.
     case gguf(GGUFVocabulary)
 }

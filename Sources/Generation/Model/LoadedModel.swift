@@ -104,8 +104,7 @@ extension Tokenizer {
     /// - Throws: `TokenizerError` or `CheckpointError`.
     public init(_ checkpoint: Checkpoint) throws {
         switch checkpoint.tokenizer {
-        case .huggingFace(let path):
-            let file = try CheckpointFile(path: path)
+        case .huggingFace(let file):
             guard file.size <= Tokenizer.maximumFileBytes else {
                 throw TokenizerError.tooLarge(bytes: file.size, limit: Tokenizer.maximumFileBytes)
             }

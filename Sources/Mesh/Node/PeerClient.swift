@@ -51,15 +51,15 @@ public struct PeerClient: Sendable {
         return manifest
     }
 
-    /// Which chunks of a model a node has.
-    func possession(of manifest: ModelManifest, chunkCount: Int, at address: NodeAddress) async throws -> ChunkSet {
+    /// Which chunks of a model a node has, and which it is about to get.
+    func possession(of manifest: ModelManifest, chunkCount: Int, at address: NodeAddress) async throws -> Possession {
         let bytes = try await answer(
-            address, "GET", "/v1/peers/models/\(manifest.digest.text)/have", bytes: chunkCount / 8 + 1)
-        guard let set = ChunkSet(chunkCount: chunkCount, bytes: bytes) else {
+            address, "GET", "/v1/peers/models/\(manifest.digest.text)/have", bytes: 2 * (chunkCount / 8 + 1))
+        guard let possession = Possession(chunkCount: chunkCount, bytes: bytes) else {
             throw MeshError.badAnswer(
                 from: address.text, reason: "its list of chunks has another length than the model")
         }
-        return set
+        return possession
     }
 
     /// Fetches the bytes of a chunk, unchecked, into `buffer`, whose memory is used again.

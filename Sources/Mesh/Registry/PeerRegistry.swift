@@ -52,6 +52,9 @@ public final class PeerRegistry: Sendable {
     /// Whether what was there couldn't be read: it was moved to `mesh.sqlite.damaged`, and the registry begins anew.
     public let wasRebuilt: Bool
 
+    /// Whether a home has a registry.
+    public static func exists(home: String) -> Bool { RegistryFile(home: home).exists }
+
     /// Opens the registry of a home; both are made if need be.
     /// - Throws: ``MeshError/storage(reason:)``.
     public init(home: String) throws(MeshError) {

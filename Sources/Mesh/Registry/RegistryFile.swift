@@ -6,6 +6,9 @@ struct RegistryFile {
     let home: String
     private var path: String { "\(home)/mesh.sqlite" }
 
+    /// Whether there is one.
+    var exists: Bool { FileManager.default.fileExists(atPath: path) }
+
     /// The open database, and whether it had to be made anew in place of a damaged one.
     func openPool() throws(MeshError) -> (pool: DatabasePool, wasRebuilt: Bool) {
         do { try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true) } catch {

@@ -20,6 +20,11 @@ public struct PeerReference: Sendable, Equatable {
 
 /// Fetches models from other nodes into the store.
 public struct PeerPull: Sendable {
+    /// Told how far a pull is.
+    public typealias Progress = @Sendable (SwarmProgress) -> Void
+    /// Told where the model grows, before the first chunk of it comes.
+    public typealias Opened = @Sendable (IncomingModel) -> Void
+
     private let ownID: String
     private let registry: PeerRegistry
     private let client: PeerClient
@@ -39,27 +44,48 @@ public struct PeerPull: Sendable {
     /// - Parameter name: what it will be called here; what the node calls it if none is given.
     /// - Throws: ``MeshError``, ``StoreError``, or what the transport throws; what has come stays for the next attempt.
     public func pull(
-        _ reference: PeerReference, as name: String? = nil,
-        progress: @escaping @Sendable (SwarmProgress) -> Void = { _ in }
+        _ reference: PeerReference, as name: String? = nil, opened: @escaping Opened = { _ in },
+        progress: @escaping Progress = { _ in }
     ) async throws -> StoredModel {
         let known = try await knownNodes()
         guard let named = known.first(where: { $0.id == reference.node || $0.name == reference.node }) else {
             throw MeshError.unknownPeer(reference.node)
         }
         let offer = try await client.offers(at: named.address)
-        guard let model = offer.whole.first(where: { $0.id == reference.model }), let digest = Digest(model.digest)
-        else {
+        guard let digest = offer.whole.first(where: { $0.id == reference.model }).flatMap({ Digest($0.digest) }) else {
             throw MeshError.noSource("\(reference.model) on \(reference.node)")
         }
         let manifest = try await client.manifest(digest, at: named.address)
-        return try await pull(manifest, as: name ?? reference.model, progress: progress)
+        return try await pull(manifest, as: name ?? reference.model, opened: opened, progress: progress)
+    }
+
+    /// Fetches a model from a hub, and at once from every node that has some of it under whatever name. The hub says what
+    /// the right bytes are: where those of the nodes turn out to be others, all comes from the hub.
+    /// - Throws: as the other one, and `HubError`.
+    public func pull(
+        _ reference: HubReference, from hub: Hub, as name: String? = nil, opened: @escaping Opened = { _ in },
+        progress: @escaping Progress = { _ in }
+    ) async throws -> StoredModel {
+        let name = name ?? reference.modelName
+        let model = try await hub.model(reference)
+        if let manifest = await manifest(resembling: model) {
+            do {
+                let mirror = SwarmMirror { chunk, buffer in
+                    try await hub.chunk(chunk, of: manifest, in: model, into: &buffer)
+                }
+                return try await pull(manifest, as: name, opened: opened, mirror: mirror, progress: progress) {
+                    guard try $0.isSame(as: model) else { throw MeshError.otherModel(manifest.digest.text) }
+                }
+            } catch MeshError.otherModel {}
+        }
+        return try await store.pull(model, as: name, from: hub) {
+            progress(SwarmProgress(bytes: $0.bytes, totalBytes: $0.totalBytes, sources: 1))
+        }
     }
 
     /// Fetches the model of that digest from whoever has it.
-    /// - Throws: as the other one.
-    func pull(
-        _ digest: Digest, as name: String, progress: @escaping @Sendable (SwarmProgress) -> Void
-    ) async throws -> StoredModel {
+    /// - Throws: as the other ones.
+    func pull(_ digest: Digest, as name: String, progress: @escaping Progress) async throws -> StoredModel {
         for source in await sources(of: digest) {
             guard let manifest = try? await client.manifest(digest, at: source.address) else { continue }
             return try await pull(manifest, as: name, progress: progress)
@@ -69,7 +95,7 @@ public struct PeerPull: Sendable {
 
     /// Fetches the model that some peer calls `name`.
     /// - Throws: as the other ones.
-    func pull(named name: String, progress: @escaping @Sendable (SwarmProgress) -> Void) async throws -> StoredModel {
+    func pull(named name: String, progress: @escaping Progress) async throws -> StoredModel {
         for node in try await knownNodes() {
             guard let offer = try? await client.offers(at: node.address),
                 let digest = offer.whole.first(where: { $0.id == name }).flatMap({ Digest($0.digest) })
@@ -79,18 +105,47 @@ public struct PeerPull: Sendable {
         throw MeshError.noSource(name)
     }
 
+    /// - Parameter check: looks at all bytes before they get their name; what it doesn't want is deleted.
     private func pull(
-        _ manifest: ModelManifest, as name: String, progress: @escaping @Sendable (SwarmProgress) -> Void
+        _ manifest: ModelManifest, as name: String, opened: Opened = { _ in }, mirror: SwarmMirror? = nil,
+        progress: @escaping Progress, check: @escaping @Sendable (IncomingModel) throws -> Void = { _ in }
     ) async throws -> StoredModel {
-        // The same bytes under another name: nothing needs to come.
-        let known = try await OffPool.run { [store] in
-            try store.model(manifest.digest).map { try store.add(name, sameAs: $0) }
+        if mirror == nil {
+            // The same bytes under another name: nothing needs to come.
+            let known = try await OffPool.run { [store] in
+                try store.model(manifest.digest).map { try store.add(name, sameAs: $0) }
+            }
+            if let known { return known }
         }
-        if let known { return known }
         let incoming = try await OffPool.run { [store] in try IncomingModel(manifest, as: name, in: store) }
-        let pull = SwarmPull(incoming, ownID: ownID, client: client) { await sources(of: manifest.digest) }
-        try await pull.run(progress: progress)
-        return try await OffPool.run { try incoming.publish() }
+        defer { incoming.giveUp() }
+        opened(incoming)
+        let pull = SwarmPull(incoming, ownID: ownID, client: client, mirror: mirror) {
+            await sources(of: manifest.digest)
+        }
+        do {
+            try await pull.run(progress: progress)
+            return try await OffPool.run {
+                try check(incoming)
+                return try incoming.publish()
+            }
+        } catch let error as MeshError {
+            if case .otherModel = error { try await OffPool.run { incoming.discard() } }
+            throw error
+        }
+    }
+
+    /// What some node has that may be the model, to go by names and sizes.
+    private func manifest(resembling model: HubModel) async -> ModelManifest? {
+        for node in (try? await knownNodes()) ?? [] {
+            guard let offer = try? await client.offers(at: node.address) else { continue }
+            for digest in offer.digests(ofBytes: model.bytes) {
+                if let manifest = try? await client.manifest(digest, at: node.address), model.resembles(manifest) {
+                    return manifest
+                }
+            }
+        }
+        return nil
     }
 
     private struct Node: Sendable {
@@ -131,11 +186,17 @@ public struct PeerPull: Sendable {
 struct ModelOffer: Sendable {
     /// The models that it has whole.
     let whole: [ModelEntry]
-    /// The digests of those that come in.
-    let arriving: Set<String>
+    /// The digests of those that come in, and their sizes.
+    let arriving: [String: Int]
 
     func has(_ digest: Digest) -> Bool {
-        arriving.contains(digest.text) || whole.contains { $0.digest == digest.text }
+        arriving[digest.text] != nil || whole.contains { $0.digest == digest.text }
+    }
+
+    /// A few models of that size.
+    func digests(ofBytes bytes: Int) -> [Digest] {
+        let texts = whole.filter { $0.bytes == bytes }.map(\.digest) + arriving.filter { $0.value == bytes }.keys
+        return texts.prefix(4).compactMap { Digest($0) }
     }
 }
 
@@ -151,8 +212,10 @@ extension PeerClient {
             return ModelEntry(id: id, digest: digest, bytes: bytes)
         }
         let arriving = (answer["arriving"]?.array ?? []).prefix(NodeDescriptor.maximumModels).compactMap {
-            $0["digest"]?.string
+            model -> (String, Int)? in
+            guard let digest = model["digest"]?.string, let bytes = model["bytes"]?.integer else { return nil }
+            return (digest, bytes)
         }
-        return ModelOffer(whole: whole, arriving: Set(arriving))
+        return ModelOffer(whole: whole, arriving: Dictionary(arriving) { $1 })
     }
 }

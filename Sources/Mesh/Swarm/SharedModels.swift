@@ -112,17 +112,19 @@ public actor SharedModels {
         return partial.first { $0.manifest.digest == digest }
     }
 
-    /// The chunks of a model that are here.
-    public func possession(of digest: Digest) async -> ChunkSet? {
-        if let model = whole.first(where: { $0.manifest.digest == digest }) {
-            return ChunkSet(chunkCount: model.manifest.chunkCount, isFull: true)
-        }
+    /// The chunks of a model that are here, and those that are about to come.
+    public func possession(of digest: Digest) async -> Possession? {
+        if let all = all(of: digest) { return all }
         guard let model = await arriving(digest) else { return nil }
-        if let set = try? store.have(of: model) { return set }
+        if let possession = try? store.possession(of: model) { return possession }
         // It has been published or given up meanwhile.
         await refresh()
-        return whole.first { $0.manifest.digest == digest }.map {
-            ChunkSet(chunkCount: $0.manifest.chunkCount, isFull: true)
+        return all(of: digest)
+    }
+
+    private func all(of digest: Digest) -> Possession? {
+        whole.first { $0.manifest.digest == digest }.map {
+            Possession(have: ChunkSet(chunkCount: $0.manifest.chunkCount, isFull: true))
         }
     }
 
@@ -147,7 +149,7 @@ public actor SharedModels {
         for model in partial {
             var firstChunk = 0
             for file in model.manifest.files {
-                if file.root == root, let have = try? store.have(of: model) {
+                if file.root == root, let have = try? store.possession(of: model).have {
                     return Blob(
                         path: "\(model.folder)/\(file.name)", bytes: file.bytes, growing: (firstChunk, have))
                 }

@@ -27,6 +27,25 @@ public struct SwarmProgress: Sendable {
     public var sources = 0
     /// Sources that sent wrong bytes.
     public var liars: [String] = []
+
+    /// A pull that is so far.
+    public init(bytes: Int, totalBytes: Int, sources: Int = 0) {
+        self.bytes = bytes
+        self.totalBytes = totalBytes
+        self.sources = sources
+    }
+}
+
+/// Another place than a node that has all of a model.
+package struct SwarmMirror: Sendable {
+    /// What the figures call it.
+    package static let id = "hub"
+    /// Fetches the bytes of a chunk, unchecked, into a buffer whose memory is used again.
+    let chunk: @Sendable (_ chunk: ModelManifest.Chunk, _ buffer: inout [UInt8]) async throws -> Void
+
+    package init(chunk: @escaping @Sendable (ModelManifest.Chunk, inout [UInt8]) async throws -> Void) {
+        self.chunk = chunk
+    }
 }
 
 /// Fetches a model's chunks from all nodes that have some, until it is complete.
@@ -36,25 +55,30 @@ package struct SwarmPull: Sendable {
     private enum Event: Sendable {
         case tick
         case sources([SwarmSource])
-        case possession(SwarmSource, ChunkSet?)
-        case chunk(Int, SwarmSource, Result<Bool, any Error>)
+        case possession(SwarmSource, Possession?)
+        case chunk(Int, from: String, Result<Bool, any Error>)
     }
 
     private let model: IncomingModel
     private let ownID: String
     private let client: PeerClient
+    private let mirror: SwarmMirror?
     private let findSources: @Sendable () async -> [SwarmSource]
     private let buffers = ChunkBuffers()
 
     /// A pull of `model`.
-    /// - Parameter findSources: asked again every few seconds: nodes may come and go meanwhile.
+    /// - Parameters:
+    ///   - mirror: asked for chunks besides the nodes; it knows what the right bytes are, so the manifest is at fault where
+    ///     it has others.
+    ///   - findSources: asked again every few seconds: nodes may come and go meanwhile.
     package init(
-        _ model: IncomingModel, ownID: String, client: PeerClient,
+        _ model: IncomingModel, ownID: String, client: PeerClient, mirror: SwarmMirror? = nil,
         findSources: @escaping @Sendable () async -> [SwarmSource]
     ) {
         self.model = model
         self.ownID = ownID
         self.client = client
+        self.mirror = mirror
         self.findSources = findSources
     }
 
@@ -71,27 +95,40 @@ package struct SwarmPull: Sendable {
     private static let patience = Duration.seconds(60)
 
     /// Fetches until all chunks are here.
-    /// - Throws: ``MeshError/noSource(_:)`` if for a minute nobody sent a right chunk; ``StoreError`` if the disk takes no
-    ///   more. What is here stays, for the next attempt.
+    /// - Throws: ``MeshError/noSource(_:)`` if for a minute nobody sent a right chunk; ``MeshError/otherModel(_:)`` if the
+    ///   mirror has other bytes; ``StoreError`` if the disk takes no more. What is here stays, for the next attempt.
     package func run(progress: @escaping @Sendable (SwarmProgress) -> Void = { _ in }) async throws {
         let (events, source) = AsyncStream<Event>.makeStream()
+        let (coming, told) = AsyncStream.makeStream(of: ChunkSet.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             var random = SystemRandomNumberGenerator()
             var state = State(
                 plan: ChunkPlan(ownID: ownID, have: model.have, random: &random),
+                coming: ChunkSet(chunkCount: model.chunks.count),
                 progress: SwarmProgress(bytes: model.presentBytes, totalBytes: model.manifest.bytes))
+            if mirror != nil {
+                state.plan.update(SwarmMirror.id, has: ChunkSet(chunkCount: model.chunks.count, isFull: true))
+            }
             group.addTask {
                 while true {
                     source.yield(.tick)
                     try await Task.sleep(for: Self.tick)
                 }
             }
+            group.addTask { [model] in
+                // Only a hint for others: a disk that doesn't take it is heard of by the chunks.
+                for await coming in coming { try? await OffPool.run { try model.tell(coming: coming) } }
+            }
             for await event in events {
                 try take(event, &state)
                 progress(state.progress)
                 if state.plan.isComplete { return }
                 for request in state.due(event) { group.addTask { source.yield(await perform(request)) } }
+                if state.coming != state.plan.coming {
+                    state.coming = state.plan.coming
+                    told.yield(state.coming)
+                }
             }
             // The stream ends only with the task.
             throw CancellationError()
@@ -101,26 +138,29 @@ package struct SwarmPull: Sendable {
     private enum Request: Sendable {
         case search
         case possession(SwarmSource)
-        case chunk(Int, SwarmSource)
+        case chunk(Int, from: String, NodeAddress?)
     }
 
     private func perform(_ request: Request) async -> Event {
         switch request {
         case .search: return .sources(await findSources())
         case .possession(let source):
-            let set = try? await client.possession(
+            let possession = try? await client.possession(
                 of: model.manifest, chunkCount: model.chunks.count, at: source.address)
-            return .possession(source, set)
-        case .chunk(let number, let source):
+            return .possession(source, possession)
+        case .chunk(let number, let id, let address):
             do {
                 let chunk = model.chunks[number]
                 var bytes = buffers.take()
-                try await client.chunk(
-                    chunk, of: model.manifest.files[chunk.file], at: source.address, into: &bytes)
+                if let address {
+                    try await client.chunk(chunk, of: model.manifest.files[chunk.file], at: address, into: &bytes)
+                } else {
+                    try await mirror?.chunk(chunk, &bytes)
+                }
                 let isRight = try await OffPool.run { [model, bytes] in try model.store(number, bytes) }
                 buffers.put(bytes)
-                return .chunk(number, source, .success(isRight))
-            } catch { return .chunk(number, source, .failure(error)) }
+                return .chunk(number, from: id, .success(isRight))
+            } catch { return .chunk(number, from: id, .failure(error)) }
         }
     }
 
@@ -128,6 +168,7 @@ package struct SwarmPull: Sendable {
         switch event {
         case .tick:
             state.ticks += 1
+            state.plan.hurry(model.awaited)
             let now = ContinuousClock.now
             state.asked = state.asked.filter { state.plan.isAsked($0.key) }
             for (chunk, since) in state.asked where now - since > state.pace.overdue { state.plan.isOverdue(chunk) }
@@ -137,42 +178,46 @@ package struct SwarmPull: Sendable {
         case .sources(let sources):
             state.isSearching = false
             for source in sources { state.sources[source.id] = source }
-        case .possession(let source, let set):
+            if mirror != nil { state.plan.forgive(SwarmMirror.id) }
+        case .possession(let source, let possession):
             state.asking.remove(source.id)
-            if let set {
-                state.plan.update(source.id, has: set)
+            if let possession {
+                state.plan.update(source.id, has: possession.have, coming: possession.coming)
                 state.plan.forgive(source.id)
             } else {
                 state.plan.remove(source.id)
                 state.sources[source.id] = nil
             }
-        case .chunk(let number, let source, let result):
-            try take(result, number, source, &state)
+        case .chunk(let number, let id, let result):
+            try take(result, number, id, &state)
         }
         state.progress.sources = state.plan.usableCount
         state.progress.liars = state.plan.liars
     }
 
     private func take(
-        _ result: Result<Bool, any Error>, _ number: Int, _ source: SwarmSource, _ state: inout State
+        _ result: Result<Bool, any Error>, _ number: Int, _ id: String, _ state: inout State
     ) throws {
         switch result {
         case .success(true):
             if let since = state.asked[number] { state.pace.took(since.duration(to: .now)) }
-            guard state.plan.arrived(number, from: source.id) else { return }
+            guard state.plan.arrived(number, from: id) else { return }
             state.lastChunk = .now
-            state.progress.bytesBySource[source.id, default: 0] += model.chunks[number].bytes
+            state.progress.bytesBySource[id, default: 0] += model.chunks[number].bytes
             state.progress.bytes += model.chunks[number].bytes
-        case .success(false): state.plan.failed(number, from: source.id, .lied)
+        case .success(false) where id == SwarmMirror.id: throw MeshError.otherModel(model.manifest.digest.text)
+        case .success(false): state.plan.failed(number, from: id, .lied)
         case .failure(let error as StoreError): throw error
-        case .failure(MeshError.badAnswer): state.plan.failed(number, from: source.id, .lied)
-        case .failure(MeshError.refused): state.plan.failed(number, from: source.id, .refused)
-        case .failure: state.plan.failed(number, from: source.id, .broken)
+        case .failure(MeshError.badAnswer): state.plan.failed(number, from: id, .lied)
+        case .failure(MeshError.refused): state.plan.failed(number, from: id, .refused)
+        case .failure: state.plan.failed(number, from: id, .broken)
         }
     }
 
     private struct State {
         var plan: ChunkPlan
+        /// What others were told last.
+        var coming: ChunkSet
         var pace = ChunkPace()
         var progress: SwarmProgress
         var sources: [String: SwarmSource] = [:]
@@ -198,9 +243,10 @@ package struct SwarmPull: Sendable {
             if !hasBegun { hasBegun = !sources.isEmpty && asking.isEmpty || ticks > SwarmPull.patienceAtStart }
             guard hasBegun else { return requests }
             while let (chunk, id) = plan.nextRequest() {
-                guard let source = sources[id] else { break }
+                let address = sources[id]?.address
+                guard address != nil || id == SwarmMirror.id else { break }
                 if asked[chunk] == nil { asked[chunk] = .now }
-                requests.append(.chunk(chunk, source))
+                requests.append(.chunk(chunk, from: id, address))
             }
             return requests
         }

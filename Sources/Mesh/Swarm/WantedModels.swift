@@ -16,7 +16,7 @@ public actor WantedModels {
 
     private let store: ModelStore
     private let pull: PeerPull
-    private let hub: @Sendable (HubReference) async throws -> Void
+    private let hub: Hub
     private let acceptsRequests: Bool
     private let traffic: MeshTraffic
     private let logger: Logger
@@ -27,11 +27,10 @@ public actor WantedModels {
 
     /// What brings in models.
     /// - Parameters:
+    ///   - hub: asked for what no peer has by that name.
     ///   - acceptsRequests: whether peers may ask this node to take a model.
-    ///   - hub: fetches from the hub what no peer has.
     public init(
-        store: ModelStore, pull: PeerPull, acceptsRequests: Bool, traffic: MeshTraffic, logger: Logger,
-        hub: @escaping @Sendable (HubReference) async throws -> Void
+        store: ModelStore, pull: PeerPull, hub: Hub, acceptsRequests: Bool, traffic: MeshTraffic, logger: Logger
     ) {
         (self.store, self.pull, self.acceptsRequests) = (store, pull, acceptsRequests)
         (self.traffic, self.logger, self.hub) = (traffic, logger, hub)
@@ -84,7 +83,7 @@ public actor WantedModels {
         let name = reference.modelName
         await bring(name) { report in
             do { _ = try await self.pull.pull(named: name, progress: report) } catch MeshError.noSource {
-                try await self.hub(reference)
+                _ = try await self.pull.pull(reference, from: self.hub, progress: report)
             }
         }
     }
@@ -111,7 +110,8 @@ private final class ReceivedBytes: Sendable {
 
     func report(_ progress: SwarmProgress) {
         reported.withLock { reported in
-            for (peer, bytes) in progress.bytesBySource where bytes > reported[peer, default: 0] {
+            for (peer, bytes) in progress.bytesBySource
+            where peer != SwarmMirror.id && bytes > reported[peer, default: 0] {
                 traffic.received(bytes - reported[peer, default: 0], from: peer)
                 reported[peer] = bytes
             }
