@@ -34,6 +34,10 @@ public struct CheckpointTensor: Sendable {
         unsafe try file.read(at: bytes.lowerBound + offset, into: buffer)
     }
 
+    /// Blocks while bytes of it are still on their way.
+    /// - Throws: ``CheckpointError`` of kind `changed` if they won't come.
+    public func waitUntilHere() throws { try file.waitUntilHere(bytes) }
+
     /// All elements as floats, in order.
     /// - Throws: ``CheckpointError`` of kind `changed` or `unreadable`.
     public func floats() throws(CheckpointError) -> [Float] {

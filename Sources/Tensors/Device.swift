@@ -99,6 +99,10 @@ public protocol StoredMatrix: Sendable {
     /// - Precondition: the bytes lie within ``byteCount``.
     /// - Throws: what goes wrong with reading.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws
+    /// Blocks until all of it can be read without waiting: it may still be on its way from another machine. Called before the
+    /// threads share it out, which compute for others meanwhile.
+    /// - Throws: why it won't come.
+    func waitUntilHere() throws
 }
 
 /// The sizes of a key-value cache.

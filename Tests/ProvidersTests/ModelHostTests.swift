@@ -62,6 +62,27 @@ import Testing
         #expect(try await host.load("m").id == "m")
     }
 
+    @Test func `who waits for weights holds no thread that another model computes with`() async throws {
+        let host = try host()
+        await host.add(id: "here", .here(path: Self.file))
+        let model = try await host.load("here")
+        let gate = Gate(front: 400_000)
+        await host.add(
+            id: "coming",
+            .coming { _, opened in
+                opened(Self.file) { file, bytes throws(CheckpointError) in try gate.wait(file, bytes) }
+                while gate.asked <= 400_000 { try await Task.sleep(for: .milliseconds(1)) }
+                var request = GenerationRequest(prompt: [1, 2, 3])
+                request.maxTokens = 4
+                for await event in try model.engine.generate(request) {
+                    if case .failed(let error) = event { throw error }
+                }
+                gate.open()
+                return Self.file
+            })
+        #expect(try await host.load("coming").id == "coming")
+    }
+
     @Test func `a fetch that fails ends the load that waits for it, and the next one begins anew`() async throws {
         struct NoWay: Error {}
         let host = try host()

@@ -224,6 +224,8 @@ struct RandomMatrix: StoredMatrix {
         self.columns = columns
     }
 
+    func waitUntilHere() {}
+
     /// The same bytes under another shape.
     func reshaped(rows: Int, columns: Int) -> RandomMatrix { RandomMatrix(self, rows: rows, columns: columns) }
 

@@ -91,10 +91,15 @@ public final class CheckpointFile: Sendable {
             guard FileIdentity(status) == identity else {
                 throw changed(found: "another one of \(status.st_size) bytes, or other contents")
             }
-        case .arriving(let descriptor, let arrival):
-            try arrival(name, offset..<(offset + buffer.count))
+        case .arriving(let descriptor, _):
+            try waitUntilHere(offset..<(offset + buffer.count))
             unsafe try fill(buffer, from: descriptor, at: offset)
         }
+    }
+
+    /// Blocks while bytes of a file that is on its way aren't here.
+    func waitUntilHere(_ bytes: Range<Int>) throws(CheckpointError) {
+        if case .arriving(_, let arrival) = source { try arrival(name, bytes) }
     }
 
     private func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: Int)

@@ -73,6 +73,7 @@ extension CPUDevice {
 
     /// Each thread reads some panels' rows and packs them.
     private func pack(_ matrix: any StoredMatrix, into weight: CPUWeight, at index: Int) throws {
+        try matrix.waitUntilHere()
         let panels = unsafe weight.panels(of: index)
         let rowBytes = matrix.byteCount / weight.rows
         let piece = max(1, Self.pieceBytes / (rowBytes * 16))
