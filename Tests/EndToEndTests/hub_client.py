@@ -4,6 +4,7 @@ Usage: hub_client.py BASE MODELS, where MODELS is the folder of the node's store
 """
 import filecmp
 import os
+import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -55,6 +56,11 @@ with tempfile.TemporaryDirectory() as cache:
         http_get(f"{base}/local/weights/resolve/main/weights.gguf", output, resume_size=half, expected_size=size)
     assert filecmp.cmp(part, file, shallow=False)
     assert sent() == before + size - half, "resuming sends the rest only"
+
+    # The command that comes with the library.
+    hf = os.path.join(os.path.dirname(sys.executable), "hf")
+    subprocess.run([hf, "download", "local/weights", "--local-dir", f"{cache}/hf"], check=True, stdout=subprocess.DEVNULL)
+    assert filecmp.cmp(f"{cache}/hf/weights.gguf", file, shallow=False)
 
     raises(RepositoryNotFoundError, lambda: snapshot_download("local/none", cache_dir=cache))
     raises(EntryNotFoundError, lambda: hf_hub_download("local/tiny", "none.bin", cache_dir=cache))
