@@ -152,20 +152,27 @@ package struct PartialModel: Sendable {
     package let manifest: ModelManifest
     /// Where its files grow.
     package let folder: String
+    /// What the file looked like that the manifest was read from.
+    fileprivate let stamp: FileStamp
 }
 
 extension ModelStore {
     /// Models that come in by chunks, in this process or another.
-    package func partialModels() throws(StoreError) -> [PartialModel] {
+    /// - Parameter known: those of the last look; manifests are long, and who shares a model looks every few seconds.
+    package func partialModels(known: [PartialModel] = []) throws(StoreError) -> [PartialModel] {
         guard FileManager.default.fileExists(atPath: incoming) else { return [] }
         var models: [PartialModel] = []
         for name in try disk.names(in: incoming).sorted() where name.hasSuffix(Staging.recordSuffix) {
-            guard let data = FileManager.default.contents(atPath: "\(incoming)/\(name)"),
+            let record = "\(incoming)/\(name)"
+            let folder = String(record.dropLast(Staging.recordSuffix.utf8.count))
+            guard let stamp = try disk.stamp(of: record) else { continue }
+            if let old = known.first(where: { $0.folder == folder && $0.stamp == stamp }) {
+                models.append(old)
+            } else if let data = FileManager.default.contents(atPath: record),
                 let manifest = try? ModelManifest(parsing: Array(data))
-            else { continue }
-            models.append(
-                PartialModel(
-                    manifest: manifest, folder: "\(incoming)/\(name.dropLast(Staging.recordSuffix.utf8.count))"))
+            {
+                models.append(PartialModel(manifest: manifest, folder: folder, stamp: stamp))
+            }
         }
         return models
     }

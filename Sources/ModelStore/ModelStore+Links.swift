@@ -49,7 +49,9 @@ extension ModelStore {
                     continue
                 }
                 guard try disk.stamp(of: original)?.inode != disk.stamp(of: path)?.inode else { continue }
-                let link = "\(path).\(getpid()).link"
+                // Beside the store: what a kill leaves there belongs to no model, and the next prune deletes it.
+                try disk.createFolder(incoming)
+                let link = "\(incoming)/\(getpid()).link"
                 try disk.link(original, as: link)
                 try disk.publish(link, as: path)
                 freed += file.bytes

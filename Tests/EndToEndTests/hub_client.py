@@ -14,7 +14,7 @@ os.environ["HF_ENDPOINT"] = base
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
-from huggingface_hub import hf_hub_download, snapshot_download  # noqa: E402
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download  # noqa: E402
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError  # noqa: E402
 from huggingface_hub.file_download import http_get  # noqa: E402
 
@@ -61,6 +61,12 @@ with tempfile.TemporaryDirectory() as cache:
     hf = os.path.join(os.path.dirname(sys.executable), "hf")
     subprocess.run([hf, "download", "local/weights", "--local-dir", f"{cache}/hf"], check=True, stdout=subprocess.DEVNULL)
     assert filecmp.cmp(f"{cache}/hf/weights.gguf", file, shallow=False)
+
+    # What llama.cpp's -hf asks for: the commit of the branch, and ids of files that are digits.
+    branch = HfApi().list_repo_refs("local/weights").branches[0]
+    assert branch.name == "main" and len(branch.target_commit) == 40
+    (listed,) = HfApi().list_repo_tree("local/weights", revision=branch.target_commit, recursive=True)
+    assert listed.path == "weights.gguf" and len(bytes.fromhex(listed.blob_id)) == 20, listed
 
     raises(RepositoryNotFoundError, lambda: snapshot_download("local/none", cache_dir=cache))
     raises(EntryNotFoundError, lambda: hf_hub_download("local/tiny", "none.bin", cache_dir=cache))

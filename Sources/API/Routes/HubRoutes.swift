@@ -23,6 +23,16 @@ struct HubRoutes: Sendable {
             let model = try await model(context)
             return Response.json(.array(model.files.map(Self.entry)), headers: Self.headers(model))
         }
+        // llama.cpp asks by this which commit it shall take.
+        router.get("/api/models/local/:name/refs") { _, context in
+            let model = try await model(context)
+            return Response.json([
+                "branches": [
+                    ["name": "main", "ref": "refs/heads/main", "targetCommit": .string(model.commit)]
+                ],
+                "converts": [], "tags": [],
+            ])
+        }
         let file: @Sendable (Request, ConnectionContext) async throws -> Response = { request, context in
             let model = try await model(context)
             guard let file = model.files.first(where: { $0.name == context.parameters.get("file") }) else {
@@ -40,7 +50,7 @@ struct HubRoutes: Sendable {
         }
         router.get("/local/:name/resolve/:revision/:file", use: file)
         router.head("/local/:name/resolve/:revision/:file", use: file)
-        // llama.cpp asks first which file of a repository it shall take.
+        // Older versions of llama.cpp ask first which file of a repository it shall take.
         router.get("/v2/local/:name/manifests/:tag") { _, context in
             let model = try await model(context)
             guard let file = model.files.first(where: { $0.name.hasSuffix(".gguf") }) else {
@@ -81,7 +91,9 @@ struct HubRoutes: Sendable {
     }
 
     private static func entry(_ file: SharedModels.ListedFile) -> JSONValue {
-        ["type": "file", "path": .string(file.name), "size": .integer(file.bytes), "oid": .string(file.tag)]
+        // What stands for the id of a git blob: clients take nothing that isn't 40 digits.
+        let oid = file.tag.dropFirst(FileTag.merklePrefix.count).prefix(40)
+        return ["type": "file", "path": .string(file.name), "size": .integer(file.bytes), "oid": .string(String(oid))]
     }
 }
 

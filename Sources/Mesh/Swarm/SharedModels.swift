@@ -80,8 +80,8 @@ public actor SharedModels {
 
     /// Looks at what comes in; cheap enough for every time that somebody asks for what isn't known.
     private func refreshPartial() async {
-        let store = store
-        partial = (try? await OffPool.run { try store.partialModels() }) ?? []
+        let (store, known) = (store, partial)
+        partial = (try? await OffPool.run { try store.partialModels(known: known) }) ?? []
     }
 
     /// The complete model of that name, as far as the last look goes.
