@@ -48,7 +48,7 @@ void hk_unpack_row(hk_layout layout, const uint8_t *panel, size_t columns, int r
 /// so that a product walks through one stretch of memory. With r rows in a tile:
 typedef enum {
     /// Per 32 columns: codes int8 [r][32]; then, [r] each: scale f32; scale * sum f32; -sum int32; -sum of the first 16
-    /// codes; -sum of the last 16.
+    /// codes; -sum of the last 16 (an instruction set may keep sums of halves of each four apart, 16 bits each).
     HK_ACTIVATIONS_INT8,
     /// Per column: f32 [r].
     HK_ACTIVATIONS_F32,
@@ -164,8 +164,8 @@ typedef struct {
 /// Floats of a partial result before its sums: the largest score, the sum of weights; the rest keeps the sums aligned.
 #define HK_PARTIAL 16
 
-/// Products of one round of `multiply`: 12 sums of 64 products each.
-#define HK_PEAK_PRODUCTS (12 * 64)
+/// Lines of 64 codes that one round of `multiply` takes.
+#define HK_PEAK_LINES 12
 
 /// The functions of one instruction set.
 typedef struct {
@@ -185,8 +185,9 @@ typedef struct {
     void (*attention)(const hk_attention_job *job, size_t segment);
     /// Puts the segments of a job together, into `out`.
     void (*join)(const hk_attention_job *job);
-    /// Does HK_PEAK_PRODUCTS 8-bit products `rounds` times with nothing to wait for; for measuring what the units can do.
-    int32_t (*multiply)(const uint8_t codes[64], int32_t word, size_t rounds);
+    /// Multiplies HK_PEAK_LINES lines of codes below 128 by a word, `rounds` times with nothing to wait for, in sums of 32 bits; for
+    /// measuring what the units can do.
+    int32_t (*multiply)(const uint8_t *codes, int32_t word, size_t rounds);
 } hk_kernels;
 
 /// The best instruction set of this machine, or the one named ("portable", "avx2", "avx512", "neon") if it can run here, else NULL.

@@ -42,13 +42,13 @@ public enum MachineLimits {
     /// 8-bit operations (a product and a sum are two) per second that `device`'s threads do together.
     public static func operationRate(on device: CPUDevice) -> Double {
         let rounds = 1 << 20, pieces = device.threads * 8
-        let codes = [UInt8](repeating: 3, count: 64)
+        let codes = [UInt8](repeating: 3, count: 64 * Int(HK_PEAK_LINES))
         let seconds = shortest {
             device.team.share(pieces, piece: 1) { range, _ in
                 for _ in range { _ = unsafe device.kernels.pointee.multiply(codes, 0x0503_0205, rounds) }
             }
         }
-        return 2 * Double(HK_PEAK_PRODUCTS) * Double(rounds * pieces) / seconds
+        return 2 * 64 * Double(HK_PEAK_LINES) * Double(rounds * pieces) / seconds
     }
 
     private static func shortest(of runs: Int = 3, _ body: () -> Void) -> Double {
