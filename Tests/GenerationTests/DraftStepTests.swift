@@ -100,8 +100,8 @@ import Testing
         let streams = try (0..<sequences).map { _ in try engine.generate(request) }
         for stream in streams { #expect(await EngineTests.collect(stream).ids.count == 1100) }
         #expect(engine.statistics.acceptedDraftTokens == 0)
-        // Of 366 chances a sequence, before it has learnt.
-        #expect(engine.statistics.draftTokens <= sequences * 25)
+        // Of 366 chances a sequence, before it has learnt; a step that the machine interrupts teaches it wrong things.
+        #expect(engine.statistics.draftTokens <= sequences * 60)
     }
 
     @Test func `guesses take no page from anybody`() async throws {
