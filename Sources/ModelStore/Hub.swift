@@ -76,7 +76,8 @@ public struct Hub: Sendable {
     func body(of file: RemoteFile, from offset: Int) async throws -> (
         AsyncThrowingStream<[UInt8], any Error>, resumes: Bool
     ) {
-        let response = try await follow("GET", file.url, range: offset > 0 ? "bytes=\(offset)-" : nil, for: file.name)
+        let (response, _) = try await follow(
+            "GET", file.url, range: offset > 0 ? "bytes=\(offset)-" : nil, for: file.name)
         guard response.status == 200 || response.status == 206 else {
             throw HubError.refused(what: file.name, status: response.status)
         }
@@ -89,33 +90,37 @@ public struct Hub: Sendable {
     }
 
     /// The bytes of a file in a range, wherever the hub redirects to.
-    func body(of file: RemoteFile, _ range: Range<Int>) async throws -> AsyncThrowingStream<[UInt8], any Error> {
-        let response = try await follow(
-            "GET", file.url, range: "bytes=\(range.lowerBound)-\(range.upperBound - 1)", for: file.name)
+    /// - Parameter address: where it redirected to before.
+    /// - Returns: the bytes, and where it redirected to.
+    func body(
+        of file: RemoteFile, _ range: Range<Int>, at address: String?
+    ) async throws -> (AsyncThrowingStream<[UInt8], any Error>, address: String) {
+        let (response, last) = try await follow(
+            "GET", address ?? file.url, range: "bytes=\(range.lowerBound)-\(range.upperBound - 1)", for: file.name)
         guard response.status == 206 else { throw HubError.refused(what: file.name, status: response.status) }
         guard response.headers["content-range"]?.hasPrefix("bytes \(range.lowerBound)-") == true else {
             throw HubError.badAnswer(what: file.name, reason: "it sends another range than was asked for")
         }
-        return response.body
+        return (response.body, last)
     }
 
     /// Size of a file at any address, which has the digest `sha256` (64 hexadecimal digits).
     func file(at address: String, sha256: String) async throws -> RemoteFile {
-        let response = try await follow("HEAD", address, for: address)
+        let (response, _) = try await follow("HEAD", address, for: address)
         guard response.status == 200 else { throw HubError.refused(what: address, status: response.status) }
         guard let size = response.headers["content-length"].flatMap({ Int($0) }), (0...Self.fileBytes).contains(size)
         else { throw HubError.badAnswer(what: address, reason: "it names no size that a file may have") }
         return RemoteFile(name: ModelManifest.singleFileName, url: address, bytes: size, tag: sha256)
     }
 
-    /// The first answer that is no redirection.
+    /// The first answer that is no redirection, and its address.
     private func follow(
         _ method: String, _ address: String, range: String? = nil, for what: String
-    ) async throws -> TransportResponse {
+    ) async throws -> (TransportResponse, address: String) {
         var url = address
         for _ in 0..<5 {
             let response = try await send(method, url, range: range)
-            guard let next = try Self.redirection(response, of: url, for: what) else { return response }
+            guard let next = try Self.redirection(response, of: url, for: what) else { return (response, url) }
             url = next
         }
         throw HubError.badAnswer(what: what, reason: "it redirects in circles")

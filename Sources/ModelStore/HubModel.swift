@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What a model on a hub is made of.
 package struct HubModel: Sendable {
     /// Its files: one GGUF, or those that a folder needs.
@@ -37,26 +39,6 @@ extension Hub {
             source: "\(reference.repository)@\(commit)/\(reference.file ?? "")")
     }
 
-    /// Fetches the bytes of a chunk, unchecked, into `buffer`, whose memory is used again.
-    /// - Throws: ``HubError``, or what the transport throws.
-    package func chunk(
-        _ chunk: ModelManifest.Chunk, of manifest: ModelManifest, in model: HubModel, into buffer: inout [UInt8]
-    ) async throws {
-        let name = manifest.files[chunk.file].name
-        guard let file = model.file(name) else { throw HubError.refused(what: name, status: 404) }
-        let range = chunk.offset..<chunk.offset + chunk.bytes
-        buffer.removeAll(keepingCapacity: true)
-        for try await piece in try await body(of: file, range) {
-            guard buffer.count + piece.count <= chunk.bytes else {
-                throw HubError.badAnswer(what: name, reason: "it sends more than the range that was asked for")
-            }
-            buffer += piece
-        }
-        guard buffer.count == chunk.bytes else {
-            throw HubError.badAnswer(what: name, reason: "it ended after \(buffer.count) of \(chunk.bytes) bytes")
-        }
-    }
-
     /// The files that are worth having: a named GGUF, or a folder's configuration, tokeniser and safetensors.
     private static func selection(_ names: [String], _ reference: HubReference) throws(HubError) -> [String] {
         if let file = reference.file {
@@ -76,5 +58,52 @@ extension Hub {
             throw .nothingToTake(repository: reference.repository, ggufFiles: names.filter { $0.hasSuffix(".gguf") })
         }
         return selected
+    }
+}
+
+/// Chunks of a hub's model, one range each.
+package final class HubRanges: Sendable {
+    private let hub: Hub
+    private let model: HubModel
+    private let manifest: ModelManifest
+    /// Where the hub redirected to, by file: it counts what it is asked, and allows so much.
+    private let addresses = Mutex<[String: String]>([:])
+
+    /// - Parameter manifest: says which bytes a chunk is.
+    package init(hub: Hub, model: HubModel, manifest: ModelManifest) {
+        (self.hub, self.model, self.manifest) = (hub, model, manifest)
+    }
+
+    /// Fetches the bytes of a chunk, unchecked, into `buffer`, whose memory is used again.
+    /// - Throws: ``HubError``, or what the transport throws.
+    package func chunk(_ chunk: ModelManifest.Chunk, into buffer: inout [UInt8]) async throws {
+        let name = manifest.files[chunk.file].name
+        guard let file = model.file(name) else { throw HubError.refused(what: name, status: 404) }
+        let range = chunk.offset..<chunk.offset + chunk.bytes
+        buffer.removeAll(keepingCapacity: true)
+        for try await piece in try await body(of: file, range) {
+            guard buffer.count + piece.count <= chunk.bytes else {
+                throw HubError.badAnswer(what: name, reason: "it sends more than the range that was asked for")
+            }
+            buffer += piece
+        }
+        guard buffer.count == chunk.bytes else {
+            throw HubError.badAnswer(what: name, reason: "it ended after \(buffer.count) of \(chunk.bytes) bytes")
+        }
+    }
+
+    private func body(
+        of file: Hub.RemoteFile, _ range: Range<Int>
+    ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        let known = addresses.withLock { $0[file.name] }
+        do {
+            let (body, address) = try await hub.body(of: file, range, at: known)
+            addresses.withLock { $0[file.name] = address }
+            return body
+        } catch  where known != nil {
+            // Such addresses hold for a while only.
+            addresses.withLock { $0[file.name] = nil }
+            throw error
+        }
     }
 }

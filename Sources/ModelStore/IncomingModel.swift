@@ -17,6 +17,7 @@ public final class IncomingModel: Sendable {
     private let files: [GrowingFile]
     private let possession: GrowingFile
     private let present: Mutex<ChunkSet>
+    private let published = Mutex(false)
     /// Who waits for chunks.
     let readers = WaitingReaders()
 
@@ -128,8 +129,13 @@ public final class IncomingModel: Sendable {
         let isFile = manifest.kind == .file
         let paths = manifest.files.map { "\(staging.folder)/\($0.name)" }
         try staging.store.keep(manifest, for: name.entry(isFile: isFile), filesAt: paths)
-        return try staging.publish(name, file: isFile ? ModelManifest.singleFileName : nil)
+        let stored = try staging.publish(name, file: isFile ? ModelManifest.singleFileName : nil)
+        published.withLock { $0 = true }
+        return stored
     }
+
+    /// Whether it has its name: what was read of it is what the store holds.
+    public var isPublished: Bool { published.withLock { $0 } }
 }
 
 /// A file that grows, open for all that write to it.

@@ -7,12 +7,12 @@ public enum ModelFiles: Sendable {
     /// - Parameters:
     ///   - progress: told how much of it is here, and how much there is in all.
     ///   - opened: told where it grows and what waits for its bytes, once it can be read from the front; may be left out.
-    /// - Returns: where it lies.
+    /// - Returns: where it lies, and whether that is what was shown: bytes that only somebody else promised may have been wrong.
     public typealias Fetch =
         @Sendable (
             _ progress: @escaping @Sendable (_ bytes: Int, _ totalBytes: Int) -> Void,
             _ opened: @escaping @Sendable (_ path: String, _ arrival: @escaping Arrival) -> Void
-        ) async throws -> String
+        ) async throws -> (path: String, isAsShown: Bool)
 
     /// On this machine.
     case here(path: String)

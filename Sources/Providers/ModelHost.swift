@@ -37,6 +37,9 @@ public actor ModelHost {
         let isFromStore: Bool
         var state = State.unloaded
         var lastUse = ContinuousClock.now
+        var lastFailure: ContinuousClock.Instant?
+        /// What the load that runs was granted.
+        var plan: MemoryPlan?
         /// Told when a load ends, either way.
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
@@ -122,12 +125,25 @@ public actor ModelHost {
         switch entries[id]?.state {
         case .loaded(let model): return model
         case .loading(let progress): throw .loading(id, progress.status)
-        case .failed(let reason): throw .failed(id, reason)
+        case .failed(let reason):
+            guard mayComeNow(id) else { throw .failed(id, reason) }
+            throw .loading(id, try start(id).status)
         case .unloaded, nil:
             let progress = try start(id)
             throw .loading(id, progress.status)
         }
     }
+
+    /// How long a fetch that failed isn't tried again by itself.
+    private static let pause = Duration.seconds(10)
+
+    /// Whether a model that couldn't be fetched may come if it is tried again: a network comes up, another process ends.
+    private func mayComeNow(_ id: String) -> Bool {
+        guard case .coming? = entries[id]?.files, let failure = entries[id]?.lastFailure else { return false }
+        return failure.duration(to: .now) > Self.pause || pathInStore(id) != nil
+    }
+
+    private func pathInStore(_ id: String) -> String? { store().first { $0.id == id }?.path }
 
     /// Loads the model named `id` (or the first one) and waits for it.
     /// - Throws: ``ModelHostError``.
@@ -175,14 +191,17 @@ public actor ModelHost {
     /// Starts to bring a model into memory, from wherever its files are.
     private func start(_ id: String) throws(ModelHostError) -> LoadProgress {
         let progress = LoadProgress()
-        switch entries[id]?.files {
-        case .here(let path):
+        let files = entries[id]?.files
+        if case .coming(let fetch)? = files, pathInStore(id) == nil {
+            fetches[id] = Task { await bring(id, fetch, progress) }
+        } else {
+            var path = pathInStore(id)
+            if case .here(let named)? = files { path = named }
+            guard let path else { throw .unknown(id, known: order) }
             do { try start(id, path, progress) } catch {
                 entries[id]?.state = .failed("\(error)")
                 throw .failed(id, "\(error)")
             }
-        case .coming(let fetch): fetches[id] = Task { await bring(id, fetch, progress) }
-        case nil: throw .unknown(id, known: order)
         }
         entries[id]?.state = .loading(progress)
         return progress
@@ -191,7 +210,7 @@ public actor ModelHost {
     /// Plans a load and starts it.
     private func start(_ id: String, _ path: String, _ progress: LoadProgress) throws {
         let checkpoint = try Checkpoint(path: path)
-        let plan = try makeRoom(for: checkpoint)
+        let plan = try makeRoom(for: checkpoint, id)
         Task {
             do { finish(id, .success(try await load(id, checkpoint, plan) { progress.record($0, of: $1) })) } catch {
                 finish(id, .failure(error))
@@ -220,19 +239,19 @@ public actor ModelHost {
     private func bring(_ id: String, _ fetch: ModelFiles.Fetch, _ progress: LoadProgress) async {
         let (openings, opened) = AsyncStream.makeStream(of: (path: String, arrival: Arrival).self)
         async let early = loadEarly(id, openings)
-        let path: String
+        let fetched: (path: String, isAsShown: Bool)
         do {
-            path = try await fetch({ progress.record($0, of: $1) }, { opened.yield(($0, $1)) })
+            fetched = try await fetch({ progress.record($0, of: $1) }, { opened.yield(($0, $1)) })
             opened.finish()
         } catch {
             opened.finish()
             _ = try? await early
             return finish(id, .failure(error))
         }
-        entries[id]?.files = .here(path: path)
-        // Files that were renamed between two of their openings, or weren't the right ones, are read where they lie now.
-        if let model = try? await early { return finish(id, .success(model)) }
-        do { try start(id, path, progress) } catch { finish(id, .failure(error)) }
+        // What was read of files that turned out to be the wrong ones is thrown away.
+        if let model = try? await early, fetched.isAsShown { return finish(id, .success(model)) }
+        entries[id]?.plan = nil
+        do { try start(id, fetched.path, progress) } catch { finish(id, .failure(error)) }
     }
 
     /// Loads from the first place that is named.
@@ -242,20 +261,26 @@ public actor ModelHost {
     ) async throws -> LoadedModel? {
         for await (path, arrival) in openings {
             let checkpoint = try await LoadThread.run { try Checkpoint(path: path, arrival: arrival) }
-            return try await load(id, checkpoint, try makeRoom(for: checkpoint))
+            // Renamed while its files were opened: those that came after would count as missing.
+            guard FileManager.default.fileExists(atPath: path) else { return nil }
+            return try await load(id, checkpoint, try makeRoom(for: checkpoint, id))
         }
         return nil
     }
 
     /// A plan for `checkpoint`; the models used longest ago go until there is one.
-    private func makeRoom(for checkpoint: Checkpoint) throws -> MemoryPlan {
+    private func makeRoom(for checkpoint: Checkpoint, _ id: String) throws -> MemoryPlan {
         while true {
-            let taken = loaded.reduce(0) { $0 + $1.plan.totalBytes }
+            let taken =
+                loaded.reduce(0) { $0 + $1.plan.totalBytes }
+                + entries.values.reduce(0) { $0 + ($1.plan?.totalBytes ?? 0) }
             let available = options.memoryBytes.map { max(0, $0 - taken) } ?? AvailableMemory.bytes
             do {
-                return try MemoryPlan(
+                let plan = try MemoryPlan(
                     checkpoint, on: device, context: options.context, parallel: options.parallel, available: available,
                     cacheFormat: options.cacheFormat)
+                entries[id]?.plan = plan
+                return plan
             } catch {
                 guard case .modelTooLarge = error, let idle = longestUnused() else { throw error }
                 try unload(idle)
@@ -282,16 +307,21 @@ public actor ModelHost {
                 ])
         case .failure(let error):
             entries[id]?.state = .failed("\(error)")
+            entries[id]?.lastFailure = .now
             logger.error("model can't be loaded", metadata: ["model": "\(id)", "error": "\(error)"])
         }
         fetches[id] = nil
+        entries[id]?.plan = nil
         for waiter in entries[id]?.waiters ?? [] { waiter.resume() }
         entries[id]?.waiters = []
     }
 
+    /// Gives up what is being fetched; who waits for it gets an error.
+    public func stopFetching() { for fetch in fetches.values { fetch.cancel() } }
+
     /// Stops all engines, and what is being fetched.
     public func stop() {
-        for fetch in fetches.values { fetch.cancel() }
+        stopFetching()
         for model in loaded { model.engine.stop() }
     }
 }

@@ -2,6 +2,7 @@ import Checkpoints
 import Mesh
 import ModelStore
 import Providers
+import Synchronization
 
 /// A model on other machines, as a command line or settings name it.
 enum ModelReference {
@@ -73,15 +74,18 @@ extension Wiring {
         return (
             reference.modelName,
             .coming { progress, opened in
-                try await fetch(
+                let shown = Mutex<IncomingModel?>(nil)
+                let stored = try await fetch(
                     reference, by: egress,
                     opened: { incoming in
+                        shown.withLock { $0 = incoming }
                         opened(incoming.path) { file, bytes throws(CheckpointError) in
                             do { try incoming.wait(for: bytes, of: file) } catch { throw .gone(file, "\(error)") }
                         }
                     },
                     progress: { progress($0.bytes, $0.totalBytes) }
-                ).path
+                )
+                return (stored.path, shown.withLock { $0?.isPublished } ?? false)
             }
         )
     }

@@ -61,7 +61,7 @@ struct Serve: AsyncParsableCommand {
                     "providers": "\(configuration.policy.allowed.map(\.rawValue).sorted().joined(separator: ","))",
                 ])
             // The port is open before the model is there: clients see how far it is.
-            _ = try? await models.load(nil)
+            _ = try? await models.model(nil)
         }
         var parts: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: server)]
         if let mesh, let wanted {
@@ -71,7 +71,7 @@ struct Serve: AsyncParsableCommand {
         var services = ServiceGroupConfiguration(
             services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         services.maximumGracefulShutdownDuration = Self.patience
-        let signals = Task { await Self.endAtSecondSignal(logger) }
+        let signals = Task { await Self.endAtSecondSignal(logger, models) }
         defer { signals.cancel() }
         do {
             try await ServiceGroup(configuration: services).run()
@@ -93,11 +93,13 @@ struct Serve: AsyncParsableCommand {
     private static let patience = Duration.seconds(25)
 
     /// The first signal ends the server in order, the second one at once.
-    private static func endAtSecondSignal(_ logger: Logger) async {
+    private static func endAtSecondSignal(_ logger: Logger, _ models: ModelHost) async {
         var isEnding = false
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
             if isEnding { _exit(signal == .sigint ? 130 : 143) }
             isEnding = true
+            // Somebody may wait for a model that comes for hours.
+            await models.stopFetching()
             logger.notice("shutting down: running answers may end; a second signal ends at once")
         }
     }

@@ -60,6 +60,19 @@ struct ComingModelTests {
         #expect(try b.run(["run", "peer://a/tiny", "a", "-n", "2"]) == 0, "\(b.log)")
     }
 
+    @Test func `a server whose model is on its way answers, and ends when it is told to`() throws {
+        let hub = try PullHub(content: [UInt8](repeating: 1, count: 5000), stops: [1000])
+        defer { hub.stop() }
+        let node = try MeshProcess("b", ["HF_ENDPOINT": hub.endpoint])
+        try node.serve(["hf://owner/tiny/tiny.gguf"])
+        try node.wait("the hub to be asked") { hub.starts == [0] }
+        #expect(try node.curl("/v1/models").body.contains("loading"))
+        let answer = try node.curl(
+            "/v1/completions", ["-H", "Content-Type: application/json", "-d", "{\"prompt\": \"a\"}"])
+        #expect(answer.status == 503, "\(answer.body)")
+        #expect(try node.endServer() == 0, "\(node.log)")
+    }
+
     @Test func `a model comes from the hub and from nodes at once, and the hub says which bytes are right`() throws {
         let content = Self.content(24 << 20, 1)
         let hub = try PullHub(content: Array(content))

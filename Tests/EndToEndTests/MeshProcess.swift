@@ -58,6 +58,16 @@ final class MeshProcess {
         self.server = nil
     }
 
+    /// Asks the server to end, and waits until it has.
+    /// - Returns: its exit code.
+    func endServer() throws -> Int32? {
+        guard let server else { return nil }
+        kill(server.processIdentifier, SIGTERM)
+        try wait("the server to end") { !server.isRunning }
+        self.server = nil
+        return server.terminationStatus
+    }
+
     /// Starts another command of this home.
     func start(_ arguments: [String]) throws -> Process {
         let process = Process()

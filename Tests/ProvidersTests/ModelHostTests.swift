@@ -57,7 +57,7 @@ import Testing
                 while gate.asked <= bytes * 3 / 4 { try await Task.sleep(for: .milliseconds(1)) }
                 progress(bytes * 3 / 4, bytes)
                 gate.open()
-                return Self.file
+                return (Self.file, true)
             })
         #expect(try await host.load("m").id == "m")
     }
@@ -78,7 +78,7 @@ import Testing
                     if case .failed(let error) = event { throw error }
                 }
                 gate.open()
-                return Self.file
+                return (Self.file, true)
             })
         #expect(try await host.load("coming").id == "coming")
     }
@@ -95,7 +95,7 @@ import Testing
                     tries.withLock({
                         $0 += 1; return $0
                     }) == 1
-                else { return Self.file }
+                else { return (Self.file, true) }
                 opened(Self.file) { file, bytes throws(CheckpointError) in try gate.wait(file, bytes) }
                 while gate.asked <= 1 << 16 { try await Task.sleep(for: .milliseconds(1)) }
                 gate.breakDown()
@@ -110,8 +110,37 @@ import Testing
 
     @Test func `a fetch that shows nothing before its end is loaded from where it lies`() async throws {
         let host = try host()
-        await host.add(id: "m", .coming { _, _ in Self.file })
+        await host.add(id: "m", .coming { _, _ in (Self.file, false) })
         #expect(try await host.load(nil).id == "m")
+    }
+
+    @Test func `what was shown and turned out to be something else is never served`() async throws {
+        let host = try host()
+        let other = Self.golden.appendingPathComponent("model-F16.gguf").path
+        await host.add(
+            id: "m",
+            .coming { _, opened in
+                opened(Self.file) { _, _ throws(CheckpointError) in }
+                // Long enough for all of it to be read.
+                try await Task.sleep(for: .milliseconds(300))
+                return (other, false)
+            })
+        await host.add(id: "right", .here(path: other))
+        await host.add(id: "wrong", .here(path: Self.file))
+        let bytes = try await (host.load("right").plan.weightBytes, host.load("wrong").plan.weightBytes)
+        #expect(bytes.0 != bytes.1)
+        #expect(try await host.load("m").plan.weightBytes == bytes.0)
+    }
+
+    @Test func `what somebody else brought in needs no fetch any more`() async throws {
+        struct NoWay: Error {}
+        let listed = Mutex<[(id: String, path: String)]>([])
+        let host = try host { listed.withLock { $0 } }
+        await host.add(id: "m", .coming { _, _ in throw NoWay() })
+        await #expect(throws: ModelHostError.self) { try await host.load("m") }
+        await #expect(throws: ModelHostError.self) { try await host.model("m") }
+        listed.withLock { $0 = [("m", Self.file)] }
+        #expect(try await host.load("m").id == "m")
     }
 
     @Test func `models that come into the store or leave it are noticed`() async throws {

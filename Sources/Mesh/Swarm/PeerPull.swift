@@ -68,15 +68,15 @@ public struct PeerPull: Sendable {
     ) async throws -> StoredModel {
         let name = name ?? reference.modelName
         let model = try await hub.model(reference)
-        if let manifest = await manifest(resembling: model) {
+        for manifest in await manifests(resembling: model) {
+            let ranges = HubRanges(hub: hub, model: model, manifest: manifest)
+            let mirror = SwarmMirror { chunk, buffer in try await ranges.chunk(chunk, into: &buffer) }
             do {
-                let mirror = SwarmMirror { chunk, buffer in
-                    try await hub.chunk(chunk, of: manifest, in: model, into: &buffer)
-                }
                 return try await pull(manifest, as: name, opened: opened, mirror: mirror, progress: progress) {
                     guard try $0.isSame(as: model) else { throw MeshError.otherModel(manifest.digest.text) }
                 }
-            } catch MeshError.otherModel {}
+            } catch MeshError.otherModel {
+            } catch MeshError.noSource {}
         }
         return try await store.pull(model, as: name, from: hub) {
             progress(SwarmProgress(bytes: $0.bytes, totalBytes: $0.totalBytes, sources: 1))
@@ -135,18 +135,30 @@ public struct PeerPull: Sendable {
         }
     }
 
-    /// What some node has that may be the model, to go by names and sizes.
-    private func manifest(resembling model: HubModel) async -> ModelManifest? {
-        for node in (try? await knownNodes()) ?? [] {
-            guard let offer = try? await client.offers(at: node.address) else { continue }
-            for digest in offer.digests(ofBytes: model.bytes) {
-                if let manifest = try? await client.manifest(digest, at: node.address), model.resembles(manifest) {
-                    return manifest
+    /// What may be the model, to go by names and sizes: first what an earlier attempt has begun, then what nodes have.
+    private func manifests(resembling model: HubModel) async -> [ModelManifest] {
+        let begun = try? await OffPool.run { [store] in try store.partialModels() }
+        var found = (begun ?? []).map(\.manifest).filter(model.resembles)
+        let offers = await withTaskGroup(of: [(Digest, NodeAddress)].self) { group in
+            for node in (try? await knownNodes()) ?? [] {
+                group.addTask {
+                    guard let offer = try? await client.offers(at: node.address) else { return [] }
+                    return offer.digests(ofBytes: model.bytes).map { ($0, node.address) }
                 }
             }
+            return await group.reduce(into: []) { $0 += $1 }
         }
-        return nil
+        for (digest, address) in offers where found.count < Self.mostTried {
+            guard !found.contains(where: { $0.digest == digest }),
+                let manifest = try? await client.manifest(digest, at: address), model.resembles(manifest)
+            else { continue }
+            found.append(manifest)
+        }
+        return found
     }
+
+    /// How many models of the right size are tried before the hub is asked alone.
+    private static let mostTried = 3
 
     private struct Node: Sendable {
         let id: String

@@ -100,7 +100,7 @@ package struct SwarmPull: Sendable {
     package func run(progress: @escaping @Sendable (SwarmProgress) -> Void = { _ in }) async throws {
         let (events, source) = AsyncStream<Event>.makeStream()
         let (coming, told) = AsyncStream.makeStream(of: ChunkSet.self, bufferingPolicy: .bufferingNewest(1))
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingDiscardingTaskGroup { group in
             defer { group.cancelAll() }
             var random = SystemRandomNumberGenerator()
             var state = State(
@@ -111,9 +111,9 @@ package struct SwarmPull: Sendable {
                 state.plan.update(SwarmMirror.id, has: ChunkSet(chunkCount: model.chunks.count, isFull: true))
             }
             group.addTask {
-                while true {
+                while !Task.isCancelled {
                     source.yield(.tick)
-                    try await Task.sleep(for: Self.tick)
+                    try? await Task.sleep(for: Self.tick)
                 }
             }
             group.addTask { [model] in
@@ -122,6 +122,7 @@ package struct SwarmPull: Sendable {
             }
             for await event in events {
                 try take(event, &state)
+                state.plan.hurry(model.awaited)
                 progress(state.progress)
                 if state.plan.isComplete { return }
                 for request in state.due(event) { group.addTask { source.yield(await perform(request)) } }
@@ -168,7 +169,6 @@ package struct SwarmPull: Sendable {
         switch event {
         case .tick:
             state.ticks += 1
-            state.plan.hurry(model.awaited)
             let now = ContinuousClock.now
             state.asked = state.asked.filter { state.plan.isAsked($0.key) }
             for (chunk, since) in state.asked where now - since > state.pace.overdue { state.plan.isOverdue(chunk) }
