@@ -107,6 +107,8 @@ let package = Package(
             dependencies: [
                 "Checkpoints", "Generation", "Providers", "Tensors", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
+        // What several test rooms share.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: settings),
         .testTarget(
             name: "ModelStoreTests",
@@ -124,15 +126,19 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "API", "hybrie", "Providers", "Tensors", .product(name: "Logging", package: "swift-log"),
+                "API", "hybrie", "Providers", "Tensors", "TestSupport", .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["requirements.txt", "openai_client.py", "many_clients.py", "pull_hub.py", "hub_client.py"],
             swiftSettings: settings
         ),
         .testTarget(
-            name: "CheckpointsTests", dependencies: ["Checkpoints", "OrderedJSON", "Tensors"], swiftSettings: settings),
-        .testTarget(name: "TensorsTests", dependencies: ["OrderedJSON", "Tensors"], swiftSettings: settings),
-        .testTarget(name: "TokenizersTests", dependencies: ["OrderedJSON", "Tokenizers"], swiftSettings: settings),
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "OrderedJSON", "Tensors", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TensorsTests", dependencies: ["OrderedJSON", "Tensors", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "TokenizersTests", dependencies: ["OrderedJSON", "TestSupport", "Tokenizers"], swiftSettings: settings
+        ),
         .testTarget(
             name: "GenerationTests",
             dependencies: ["Generation", "LanguageModels", "Checkpoints", "OrderedJSON", "Tensors", "Tokenizers"],

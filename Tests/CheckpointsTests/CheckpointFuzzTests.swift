@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import OrderedJSON
+import TestSupport
 import Testing
 
 /// Damaged files must be refused or read, never trap: a trap ends the server.

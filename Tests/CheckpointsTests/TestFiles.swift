@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 
 /// Where tests find and put files.
@@ -44,22 +45,12 @@ func expectFault(
     }
 }
 
-/// A generator with a printed seed; `HYBRIE_SEED` replays one.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
+extension SeededGenerator {
+    /// A generator with a printed seed; `HYBRIE_SEED` replays one.
     init(_ test: String) {
-        let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) }
-        state = seed ?? UInt64.random(in: 0...UInt64.max)
-        print("\(test): HYBRIE_SEED=\(state)")
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood 2014).
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
+        let seed =
+            ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...UInt64.max)
+        self.init(seed: seed)
+        print("\(test): HYBRIE_SEED=\(seed)")
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Models that are somewhere else when they are asked for, with nodes of the real binary.
@@ -10,7 +11,7 @@ struct ComingModelTests {
         "Tests/Fixtures/golden/lm/qwen3/model-Q8_0.gguf")
 
     private static func content(_ bytes: Int, _ seed: UInt64) -> Data {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         return Data((0..<bytes).map { _ in UInt8.random(in: 0...255, using: &random) })
     }
 

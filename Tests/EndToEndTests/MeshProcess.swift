@@ -70,16 +70,7 @@ final class MeshProcess {
 
     /// Starts another command of this home.
     func start(_ arguments: [String]) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: RunningServer.binary)
-        process.arguments = arguments
-        process.environment = environment
-        let log = try FileHandle(forUpdating: URL(fileURLWithPath: "\(home)/log"))
-        try log.seekToEnd()
-        process.standardOutput = log
-        process.standardError = log
-        try process.run()
-        return process
+        try RunningServer.start(arguments, environment, log: "\(home)/log")
     }
 
     /// Runs a command of this home to its end.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Nodes of the real binary: they meet, pull from each other, die on the way, and keep strangers out.
@@ -61,7 +62,7 @@ struct PeerTests {
         let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...(.max))
         let kills = ProcessInfo.processInfo.environment["HYBRIE_LONG"] == "1" ? 200 : 8
         print("killed nodes: HYBRIE_SEED=\(seed)")
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         let (a, b) = (try MeshProcess("a"), try MeshProcess("b"))
         let content = Self.content(48 << 20)
         try a.place("weights", content)

@@ -47,16 +47,8 @@ final class PullHub {
     }
 
     func startPull() throws -> Process {
-        let pull = Process()
-        pull.executableURL = URL(fileURLWithPath: RunningServer.binary)
-        pull.arguments = ["pull", "hf://owner/tiny/tiny.gguf"]
-        pull.environment = ["HYBRIE_HOME": home, "HF_ENDPOINT": endpoint]
-        let log = try FileHandle(forUpdating: URL(fileURLWithPath: "\(home)/log"))
-        try log.seekToEnd()
-        pull.standardOutput = log
-        pull.standardError = log
-        try pull.run()
-        return pull
+        try RunningServer.start(
+            ["pull", "hf://owner/tiny/tiny.gguf"], ["HYBRIE_HOME": home, "HF_ENDPOINT": endpoint], log: "\(home)/log")
     }
 
     func wait(_ what: String, until isDone: () throws -> Bool) throws {

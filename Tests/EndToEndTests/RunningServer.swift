@@ -73,6 +73,20 @@ final class RunningServer {
         try Self.run([Self.python, "\(Self.root.path)/Tests/EndToEndTests/\(script)"] + arguments)
     }
 
+    /// Starts a command of the binary whose words go to the end of a file.
+    static func start(_ arguments: [String], _ environment: [String: String], log: String) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: binary)
+        process.arguments = arguments
+        process.environment = environment
+        let log = try FileHandle(forUpdating: URL(fileURLWithPath: log))
+        try log.seekToEnd()
+        process.standardOutput = log
+        process.standardError = log
+        try process.run()
+        return process
+    }
+
     static func run(_ command: [String]) throws -> (code: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: command[0])

@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -30,7 +31,7 @@ struct TemplateFaultTests {
 
     @Test(arguments: ["Qwen-Qwen3-0.6B", "Qwen3.5-4B", "GLM-4.6", "mistralai-Mistral-Nemo-Instruct-2407"])
     func `flipped bytes are an error or a template`(name: String) throws {
-        var generator = SeededGenerator(state: testSeed())
+        var generator = SeededGenerator(seed: testSeed())
         let bytes = try template(name)
         var parsed = 0
         for _ in 0..<1500 {
@@ -50,7 +51,7 @@ struct TemplateFaultTests {
     }
 
     @Test func `pieces of templates in any order are an error or a template`() throws {
-        var generator = SeededGenerator(state: testSeed())
+        var generator = SeededGenerator(seed: testSeed())
         let pieces = [
             "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", "if", "else", "elif", "endif", "for", "in", "endfor", "set",
             "=", "macro",

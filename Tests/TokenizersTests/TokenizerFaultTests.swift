@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -83,7 +84,7 @@ struct TokenizerFaultTests {
     }
 
     @Test func `flipped bytes give an error or a tokenizer that works`() throws {
-        var generator = SeededGenerator(state: testSeed())
+        var generator = SeededGenerator(seed: testSeed())
         var tiny = TinyTokenizer()
         tiny.added = [
             TinyTokenizer.added(300, "<s>", ["special", "lstrip"]), TinyTokenizer.added(301, "é", ["normalized"]),

@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -34,7 +35,7 @@ struct TokenizerTests {
     }
 
     @Test func `long and short pieces are merged alike`() throws {
-        var generator = SeededGenerator(state: testSeed())
+        var generator = SeededGenerator(seed: testSeed())
         let tokenizer = try #require(Golden.families["smollm2"])
         for _ in 0..<40 {
             let letters = (0..<Int.random(in: 30...200, using: &generator)).map { _ in
@@ -89,7 +90,7 @@ struct TokenizerTests {
     }
 
     @Test func `segments are cut as one text`() throws {
-        var generator = SeededGenerator(state: testSeed())
+        var generator = SeededGenerator(seed: testSeed())
         let tokenizer = try #require(Golden.families["qwen"])
         let text = Array(
             "The peers' naïve e\u{301}tensor mesh  \n\n has 1234 don't 日本 🙂 x\u{323}\u{307}".unicodeScalars)
@@ -152,7 +153,7 @@ struct TokenizerTests {
     }
 
     @Test func `any text comes back`() throws {
-        var generator = SeededGenerator(state: testSeed())
+        var generator = SeededGenerator(seed: testSeed())
         let tokenizer = try TinyTokenizer().tokenizer()
         for _ in 0..<300 {
             var scalars = String.UnicodeScalarView()
