@@ -6,8 +6,6 @@
 // Activation rows of a tile: 8 sums of half a vector each in 16 registers.
 #define HK_TILE_ROWS 4
 #define HK_LIVE_SUMS 4
-// Three rows are faster against opened panels, whose sums of 16 bits halve the multiplications.
-#define HK_FEW_COUNTS(CASE) CASE(1) CASE(2)
 #define HK_TEXT2(x) #x
 #define HK_TEXT(x) HK_TEXT2(x)
 #pragma clang fp contract(off)
@@ -83,7 +81,25 @@ HK_INLINE vb hk_iq4(vb nibbles) {
 }
 #define HK_FLOAT_PANELS 2
 #include "pairs.inc"
+
+// How avx2_blocks.inc sums.
 #define HK_BLOCKS "avx2_blocks.inc"
+#define HK_PASS_PANELS 1
+#define HK_PASS_IN_PLACE 1
+
+/// A factor beside itself in 16 bits each, as `madd` takes it.
+HK_INLINE vi hk_kept_part(vi part) { return (part & 0xFFFF) | part << 16; }
+
+/// Lines of products that fit a sum of 16 bits. It may run over as long as it comes back: what counts is its end, when the
+/// offset is off. So up to 16 products with -16...15, or 8 with -32...31, or 16 with 0...15, each times -127...127.
+HK_INLINE int hk_fitting(const int kind, const int largest) {
+    if (kind == HK_KIND_MINIMUM) return largest < 16 ? 8 : 4;
+    return largest < 32 ? 8 : largest < 64 ? 4 : 1;
+}
+
+/// Keeps sums in the order that is written: the compiler would finish one row after the other, and registers run out.
+HK_INLINE void hk_keep(__m256i *sum) { __asm__ volatile("" : "+x"(*sum)); }
+
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

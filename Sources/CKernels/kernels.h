@@ -27,6 +27,11 @@
 #define HK_SUPER_Q6_K HK_HALVES
 #define HK_SUPER_IQ4_XS HK_HALVES
 
+/// How a layout's codes become values: less an offset; plus a minimum; or less an offset with a scale per 16 columns.
+#define HK_KIND_OFFSET 0
+#define HK_KIND_MINIMUM 1
+#define HK_KIND_HALVES 2
+
 #if defined(__x86_64__)
 extern const hk_kernels hk_kernels_avx512bf16, hk_kernels_avx512, hk_kernels_avx2;
 #elif defined(__aarch64__)
