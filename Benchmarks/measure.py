@@ -14,7 +14,7 @@ FOLDER = os.path.join(ROOT, ".build-peers")
 HYBRIE = os.path.join(ROOT, ".build/release/hybrie")
 THREADS = "2"
 _children = set()
-_limits = []
+_limits, _kernels = [], []
 
 
 class Failure(Exception):
@@ -111,11 +111,12 @@ def limits(once=False):
         return _limits[0]
     found = json.loads(run([HYBRIE, "bench", "--machine", "-t", THREADS, "-o", "json"], 300))
     _limits[:] = [(found["read_bytes_per_second"], found["int8_operations_per_second"])]
+    _kernels[:] = [found["cpu_info"]]
     return _limits[0]
 
 
 def machine():
-    """One line that names this machine."""
+    """One line that names this machine, with the instruction set of its kernels."""
     cpu, memory = platform.processor() or platform.machine(), ""
     try:
         with open("/proc/cpuinfo") as file:
@@ -123,7 +124,9 @@ def machine():
         memory = f", {meminfo('MemTotal') / 1e9:.0f} GB"
     except OSError:
         pass
-    return f"{cpu}, {os.cpu_count()} cores{memory}, {platform.system()} {platform.release()}"
+    limits(once=True)
+    system = f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
+    return f"{cpu} ({_kernels[0]}), {os.cpu_count()} cores{memory}, {system}"
 
 
 def meminfo(key):

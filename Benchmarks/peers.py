@@ -58,7 +58,7 @@ def measure(row, model_files):
         figures += found
     target = {"speeds": "llama-bench", "streams": "llama-server"}.get(row.kind)
     return results.entry(
-        figures, date=datetime.now(timezone.utc).strftime("%Y-%m-%d"), machine=machine(), hybrie=revision(),
+        figures, date=datetime.now(timezone.utc).strftime("%Y-%m-%d"), hybrie=revision(),
         llama=llama.describe(target) if target else "", runs=row.runs, seconds=time.monotonic() - began)
 
 
@@ -75,13 +75,14 @@ def quality():
         raise Failure("the SmolLM2 tests printed no mean KL; run script/test SmolLM2Tests to see why")
     kl = float(found.group(1))
     return {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "machine": machine(), "hybrie": revision(), "kl": kl,
-        "passed": passed, "met": passed and kl <= LARGEST_KL,
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "hybrie": revision(), "kl": kl, "passed": passed,
+        "met": passed and kl <= LARGEST_KL,
     }
 
 
 def measure_all(options):
-    entries, faults, skips = results.load(), [], {}
+    machines, faults, skips = results.load(), [], {}
+    entries = machines.setdefault(machine(), {})
     for row in (r for r in ROWS if r.id in options.rows):
         row = replace(row, runs=options.rounds or row.runs)
         say(f"{row.id}: {row.what}")
@@ -95,18 +96,18 @@ def measure_all(options):
             faults.append(f"{row.id}: {failure}")
             say(f"  {failure}")
             continue
-        results.save(entries)
-        report.write(entries)
+        results.save(machines)
+        report.write(machines)
     if QUALITY in options.rows:
         try:
             entries[QUALITY] = quality()
             if not entries[QUALITY]["met"]:
                 faults.append(f"the quality gate isn't met: mean KL {entries[QUALITY]['kl']}, or a golden test fails")
-            results.save(entries)
+            results.save(machines)
         except Failure as failure:
             faults.append(f"quality: {failure}")
-    report.write(entries, skips)
-    print(report.render(entries, skips))
+    report.write(machines, skips)
+    print(report.render(machines, skips))
     return faults
 
 
@@ -121,7 +122,7 @@ def measure_tiny(options):
             made = lambda row, _, kind: files.pair("qwen3-tiny", kind, folder) if row.id == "floats" else (starter, starter)
             entries[row.id] = measure(row, made)
             say(f"{row.id}: {time.monotonic() - began:.1f} s")
-    text = report.render(entries)
+    text = report.render({machine(): entries})
     print(text)
     report.check(text, [id for id in options.rows if id != QUALITY])
     return []

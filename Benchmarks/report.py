@@ -12,12 +12,12 @@ PATH = os.path.join(ROOT, "Benchmarks/RESULTS.md")
 KEPT = "## Measured otherwise"
 HEAD = """# Results
 
-`script/bench peers --all` writes this; `--rows id,id` measures some rows anew. Random weights of Qwen3's shapes, same file,
-two threads, alternating rounds, median (smallest to largest). llama.cpp: the better of flash attention off and on, and of
-the compilers; after the first round what came within a tenth of the best runs on. The ratio is the median of the rounds'
-ratios. Share: weights read per second of the memory's read rate (answers), or integer operations of the units' peak
-(prompts), both measured anew before every round (`hybrie bench --machine`). Met: the bar, or the stretch, for ratio and
-share.
+`script/bench peers --all` writes this, out of results.json; `--rows id,id` measures some rows anew. Random weights of
+Qwen3's shapes, same file, two threads, alternating rounds, median (smallest to largest). llama.cpp: the better of flash
+attention off and on, and of the compilers; after the first round what came within a tenth of the best runs on. The ratio is
+the median of the rounds' ratios. Share: weights read per second of the memory's read rate (answers), or integer operations
+of the units' peak (prompts), both measured anew before every round (`hybrie bench --machine`). Met: the bar, or the stretch,
+for ratio and share.
 """
 
 
@@ -43,14 +43,14 @@ def table(columns, lines):
     return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows) + "\n"
 
 
-def measured(entries, machine):
-    """The rows that were measured on this machine, each with its entry."""
-    return [(row, entries[row.id]) for row in ROWS if row.id in entries and entries[row.id]["machine"] == machine]
+def measured(entries):
+    """The rows that were measured, each with its entry."""
+    return [(row, entries[row.id]) for row in ROWS if row.id in entries]
 
 
-def figures(entries, machine):
+def figures(entries):
     lines = []
-    for row, entry in measured(entries, machine):
+    for row, entry in measured(entries):
         for f in results.figures(entry):
             other = f"{spread(f.other)} {f.other_is}" if f.other else ""
             share = f"{f.share_is:.0%} {f.share_of}" if f.share_is is not None else ""
@@ -63,27 +63,30 @@ def figures(entries, machine):
                   ">int8 TOP/s", "met"], lines)
 
 
-def ways(entries, machine):
+def ways(entries):
     lines = []
-    for row, entry in measured(entries, machine):
+    for row, entry in measured(entries):
         winners = sorted({w for f in results.figures(entry) for w in f.winners})
         lines.append([row.id, row.what, entry["date"], entry["hybrie"], entry["llama"], entry["runs"],
                       "; ".join(winners), f"{entry['seconds'] / 60:.0f} min"])
     return table(["row", "what", "date", "HybrIE", "llama.cpp", ">rounds", "llama.cpp's best", ">took"], lines)
 
 
-def render(entries, skips={}):
+def render(machines, skips={}):
+    """`machines`: what `results.load` gives; `skips`: why rows were left out just now."""
     text = [HEAD]
-    for machine in dict.fromkeys(entries[row.id]["machine"] for row in ROWS if row.id in entries):
-        text += [f"## {machine}\n", figures(entries, machine), ways(entries, machine)]
-    missing = [row.id + (f" ({skips[row.id]})" if row.id in skips else "") for row in ROWS if row.id not in entries]
-    if missing:
-        text.append(f"Not measured: {', '.join(missing)}.\n")
-    gate = entries.get(QUALITY)
-    if gate:
-        verdict = "met" if gate["met"] else "NOT met"
-        text.append(f"Quality gate, {gate['date']}, HybrIE {gate['hybrie']}: the SmolLM2 golden tests "
-                    f"{'pass' if gate['passed'] else 'FAIL'}, mean KL {gate['kl']:.5f} (at most 0.005): {verdict}.\n")
+    for machine, entries in machines.items():
+        text.append(f"## {machine}\n")
+        if measured(entries):
+            text += [figures(entries), ways(entries)]
+        missing = [row.id + (f" ({skips[row.id]})" if row.id in skips else "") for row in ROWS if row.id not in entries]
+        if missing:
+            text.append(f"Not measured: {', '.join(missing)}.\n")
+        gate = entries.get(QUALITY)
+        if gate:
+            verdict = "met" if gate["met"] else "NOT met"
+            text.append(f"Quality gate, {gate['date']}, HybrIE {gate['hybrie']}: the SmolLM2 golden tests "
+                        f"{'pass' if gate['passed'] else 'FAIL'}, mean KL {gate['kl']:.5f} (at most 0.005): {verdict}.\n")
     text.append(
         f"llama.cpp is configured with `{' '.join(llama.FLAGS)}`; both run with `-t 2 -r 1`, which warms up first.\n")
     text.append(
@@ -116,9 +119,9 @@ def check(text, wanted):
         raise Failure(f"no number for {', '.join(missing)}")
 
 
-def write(entries, skips={}):
-    text = render(entries, skips)
-    check(text, [row.id for row in ROWS if row.id in entries])
+def write(machines, skips={}):
+    text = render(machines, skips)
+    check(text, [row.id for row in ROWS if any(row.id in entries for entries in machines.values())])
     kept = ""
     if os.path.exists(PATH):
         with open(PATH) as file:

@@ -1,11 +1,11 @@
-"""Figures, how they are judged, and the file that keeps them."""
+"""Figures, how they are judged, and the file that keeps them: machine to row id to entry."""
 import json
 import os
 from dataclasses import asdict, dataclass, field
 
-from measure import FOLDER, Failure, median
+from measure import ROOT, Failure, median
 
-PATH = os.path.join(FOLDER, "results.json")
+PATH = os.path.join(ROOT, "Benchmarks/results.json")
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Figure:
 
 
 def load():
-    """What was measured: row id to entry; an entry has its date, machine, versions and figures."""
+    """What was measured on each machine: row id to entry; an entry has its date, versions and figures."""
     try:
         with open(PATH) as file:
             return json.load(file)
@@ -68,7 +68,6 @@ def load():
 
 
 def save(entries):
-    os.makedirs(FOLDER, exist_ok=True)
     with open(PATH + ".part", "w") as file:
         json.dump(entries, file, indent=1)
     os.replace(PATH + ".part", PATH)

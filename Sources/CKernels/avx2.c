@@ -79,6 +79,22 @@ HK_INLINE vb hk_iq4(vb nibbles) {
     for (int h = 0; h < 2; h++) v.half[h] = _mm256_shuffle_epi8(table, v.half[h]);
     return v.b;
 }
+#define HK_OWN_MULTIPLY
+static int32_t HK_NAME(multiply)(const uint8_t *codes, int32_t word, size_t rounds) {
+    __m256i total = _mm256_setzero_si256(), x = _mm256_set1_epi32(word);
+    for (size_t round = 0; round < rounds; round++) {
+        // The compiler would find that every round multiplies the same.
+        __asm__ volatile("" : "+r"(codes));
+        __m256i pairs[4];
+        for (int i = 0; i < 2 * HK_PEAK_LINES; i++) {
+            __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(codes + 32 * i));
+            __m256i p = _mm256_maddubs_epi16(w, x);
+            pairs[i % 4] = i < 4 ? p : _mm256_add_epi16(pairs[i % 4], p);
+        }
+        for (int i = 0; i < 4; i++) total = _mm256_add_epi32(total, _mm256_madd_epi16(pairs[i], _mm256_set1_epi16(1)));
+    }
+    return _mm256_extract_epi32(total, 0);
+}
 #define HK_FLOAT_PANELS 2
 #include "pairs.inc"
 

@@ -185,8 +185,8 @@ typedef struct {
     void (*attention)(const hk_attention_job *job, size_t segment);
     /// Puts the segments of a job together, into `out`.
     void (*join)(const hk_attention_job *job);
-    /// Multiplies HK_PEAK_LINES lines of codes below 128 by a word, `rounds` times with nothing to wait for, in sums of 32 bits; for
-    /// measuring what the units can do.
+    /// Multiplies HK_PEAK_LINES lines of codes below 16 by a word, `rounds` times with nothing to wait for, in sums of 32 bits (or
+    /// of 16 for as long as they fit, where that is faster); for measuring what the units can do.
     int32_t (*multiply)(const uint8_t *codes, int32_t word, size_t rounds);
 } hk_kernels;
 
