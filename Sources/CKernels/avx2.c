@@ -6,6 +6,8 @@
 // Activation rows of a tile: 8 sums of half a vector each in 16 registers.
 #define HK_TILE_ROWS 4
 #define HK_LIVE_SUMS 4
+#define HK_INT16_FLOATS 1
+#define HK_STREAMS 2
 #define HK_TEXT2(x) #x
 #define HK_TEXT(x) HK_TEXT2(x)
 #pragma clang fp contract(off)

@@ -37,11 +37,18 @@ const hk_kernels *hk_select(const char *name) {
 }
 
 uint64_t hk_read(const uint8_t *data, size_t bytes) {
+    // Two streams that are fetched ahead, which memory delivers faster than one.
     uint64_t sums[8] = {0};
-    const uint64_t *words = (const uint64_t *)(const void *)data;
-    size_t count = bytes / 64 * 8;
-    for (size_t i = 0; i < count; i += 8)
-        for (size_t lane = 0; lane < 8; lane++) sums[lane] += words[i + lane];
+    size_t half = bytes / 128 * 64;
+    for (size_t i = 0; i < 2 * half; i += 64) {
+        const uint8_t *line = data + (i / 64 % 2 * half + i / 128 * 64);
+        __builtin_prefetch(line + 1024);
+        for (size_t lane = 0; lane < 8; lane++) {
+            uint64_t word;
+            memcpy(&word, line + 8 * lane, 8);
+            sums[lane] += word;
+        }
+    }
     uint64_t sum = 0;
     for (size_t lane = 0; lane < 8; lane++) sum += sums[lane];
     return sum;

@@ -35,7 +35,7 @@ static void fill(uint8_t *bytes, size_t count) {
 }
 
 static void product(const hk_kernels *kernels, hk_linear_job job, const float *x, const int32_t *index) {
-    hk_activation_job rows = {hk_kind_of(job.layout), x, index, job.columns, job.count};
+    hk_activation_job rows = {hk_kind_of(job.layout, kernels->int16_floats), x, index, job.columns, job.count};
     uint8_t *packed = memory(job.count * hk_activation_bytes(rows.kind, job.columns));
     kernels->pack(&rows, 0, (job.count + kernels->tile_rows - 1) / kernels->tile_rows, packed);
     job.activations = packed;

@@ -54,19 +54,19 @@ typedef enum {
     HK_ACTIVATIONS_F32,
     /// Per two columns: bf16 [r][2].
     HK_ACTIVATIONS_BF16,
+    /// Per 32 columns, the last ones filled up with zeros: codes int16 [16][r][2], two columns side by side; scale f32 [r].
+    HK_ACTIVATIONS_INT16,
 } hk_activation_kind;
 
 /// Bytes of one row's packed block of 32 columns.
 #define HK_ACTIVATION_BLOCK 52
-
-/// What products with weights of `layout` read.
-static inline hk_activation_kind hk_kind_of(hk_layout layout) {
-    return layout == HK_BF16 ? HK_ACTIVATIONS_BF16 : layout < HK_BF16 ? HK_ACTIVATIONS_F32 : HK_ACTIVATIONS_INT8;
-}
+/// The same with 16 bits a column.
+#define HK_INT16_BLOCK 68
 
 /// Bytes of one packed row.
 static inline size_t hk_activation_bytes(hk_activation_kind kind, size_t columns) {
     return kind == HK_ACTIVATIONS_INT8 ? columns / HK_BLOCK * HK_ACTIVATION_BLOCK
+        : kind == HK_ACTIVATIONS_INT16 ? (columns + HK_BLOCK - 1) / HK_BLOCK * HK_INT16_BLOCK
         : kind == HK_ACTIVATIONS_F32 ? columns * 4 : (columns + 1) / 2 * 4;
 }
 
@@ -172,6 +172,8 @@ typedef struct {
     const char *name;
     /// Rows of a tile of packed activations.
     size_t tile_rows;
+    /// Whether F16 and BF16 are multiplied as 16-bit integers.
+    bool int16_floats;
     /// Packs tiles begin..<end into a packing that begins at `to`.
     void (*pack)(const hk_activation_job *job, size_t begin, size_t end, uint8_t *to);
     /// Computes panels begin..<end of a product.
@@ -189,6 +191,13 @@ typedef struct {
     /// of 16 for as long as they fit, where that is faster); for measuring what the units can do.
     int32_t (*multiply)(const uint8_t *codes, int32_t word, size_t rounds);
 } hk_kernels;
+
+/// What products with weights of `layout` read.
+static inline hk_activation_kind hk_kind_of(hk_layout layout, bool int16_floats) {
+    if (layout > HK_BF16) return HK_ACTIVATIONS_INT8;
+    if (int16_floats && layout != HK_F32) return HK_ACTIVATIONS_INT16;
+    return layout == HK_BF16 ? HK_ACTIVATIONS_BF16 : HK_ACTIVATIONS_F32;
+}
 
 /// The best instruction set of this machine, or the one named ("portable", "avx2", "avx512", "neon") if it can run here, else NULL.
 const hk_kernels *hk_select(const char *name);

@@ -9,10 +9,13 @@ final class CPUWeight: Weight {
     let columns: Int
     let count: Int
     let panelBytes: Int
+    /// How its products want their rows packed.
+    let activationKind: hk_activation_kind
     let memory: PackedMemory
 
-    init(layout: hk_layout, rows: Int, columns: Int, count: Int) throws(TensorError) {
+    init(layout: hk_layout, rows: Int, columns: Int, count: Int, kernels: hk_kernels) throws(TensorError) {
         self.layout = layout
+        activationKind = unsafe hk_kind_of(layout, kernels.int16_floats)
         self.rows = rows
         self.columns = columns
         self.count = count
@@ -25,8 +28,6 @@ final class CPUWeight: Weight {
 
     var bytes: Int { memory.bytes }
     var panelsPerMatrix: Int { (rows + 15) / 16 }
-    /// How its products want their rows packed.
-    var activationKind: hk_activation_kind { hk_kind_of(layout) }
 
     /// Panels of one matrix of the stack.
     func panels(of matrix: Int = 0) -> UnsafeMutablePointer<UInt8> {
@@ -62,8 +63,9 @@ extension CPUDevice {
     /// See ``Device/prepare(_:)``.
     public func prepare(_ matrices: [any StoredMatrix]) throws -> any Weight {
         let shape = try commonShape(of: matrices)
-        let weight = try CPUWeight(
-            layout: shape.format.layout ?? HK_Q8_0, rows: shape.rows, columns: shape.columns, count: matrices.count)
+        let weight = unsafe try CPUWeight(
+            layout: shape.format.layout ?? HK_Q8_0, rows: shape.rows, columns: shape.columns, count: matrices.count,
+            kernels: kernels.pointee)
         for (index, matrix) in matrices.enumerated() { try pack(matrix, into: weight, at: index) }
         return weight
     }
