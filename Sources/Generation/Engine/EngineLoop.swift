@@ -177,8 +177,7 @@ extension EngineLoop {
             }
         }
         let answers = running.filter(\.isDecoding)
-        let time = answers.isEmpty ? options.promptStep : options.mixedStep
-        var room = min(options.chunkTokens, max(32, Int(promptRate * time.seconds)))
+        var room = min(options.chunkTokens, rows(in: answers.isEmpty ? options.promptStep : options.mixedStep))
         var shares: [Share] = []
         var start = 0
         let prompts = running.filter { !$0.isDecoding }
@@ -198,12 +197,17 @@ extension EngineLoop {
         return shares
     }
 
+    /// Rows that a step of `time` has room for.
+    private func rows(in time: Duration) -> Int { max(EngineOptions.mixedRows, Int(promptRate * time.seconds)) }
+
     /// What is guessed to follow each of `answers`, as far as this step tries it. Pages for it come at nobody's expense.
     private func drafts(of answers: [ActiveSequence], besidePrompts: Bool) -> [ArraySlice<Int32>] {
-        guard options.draftTokens > 0 else { return answers.map { _ in [] } }
+        guard options.draftTokens > 0, !answers.isEmpty else { return answers.map { _ in [] } }
+        // Many tokens at once for one shall not make all others wait.
+        let share = answers.count == 1 ? options.draftTokens : rows(in: options.mixedStep) / answers.count - 1
         for sequence in answers {
             // After the last token that the answer may have nothing is chosen.
-            let most = min(options.draftTokens, sequence.maxTokens - sequence.generated - 1)
+            let most = max(0, min(options.draftTokens, share, sequence.maxTokens - sequence.generated - 1))
             sequence.guesses.look(at: sequence.tokens, most: most)
         }
         let guesses = answers.map { (chance: $0.guesses.chance, most: $0.guesses.tokens.count) }

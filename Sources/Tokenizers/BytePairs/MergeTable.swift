@@ -19,7 +19,8 @@ struct MergeTable: Sendable {
 
     init(minimumCapacity: Int) {
         var capacity = 16
-        while capacity < minimumCapacity * 2 { capacity *= 2 }
+        // At most two thirds full: large vocabularies stay in memory for as long as their model.
+        while capacity < minimumCapacity + minimumCapacity / 2 { capacity *= 2 }
         keys = [UInt64](repeating: Self.empty, count: capacity)
         merges = [Merge](repeating: .none, count: capacity)
         mask = capacity - 1

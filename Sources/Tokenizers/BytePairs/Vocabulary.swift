@@ -50,7 +50,7 @@ final class Vocabulary: Sendable {
         // A file must not be able to choose texts that collide, so each process hashes differently.
         let seed = UInt64.random(in: .min ... .max)
         var capacity = 16
-        while capacity < rows.count * 2 { capacity *= 2 }
+        while capacity < rows.count + rows.count / 2 { capacity *= 2 }
         var slots = [Int32](repeating: -1, count: capacity)
         for (id, row) in rows.enumerated() where row.kind != .absent {
             let key = texts[textEnds[id]..<textEnds[id + 1]]
