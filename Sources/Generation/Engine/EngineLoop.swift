@@ -198,7 +198,7 @@ extension EngineLoop {
     }
 
     /// Rows that a step of `time` has room for.
-    private func rows(in time: Duration) -> Int { max(EngineOptions.mixedRows, Int(promptRate * time.seconds)) }
+    private func rows(in time: Duration) -> Int { max(EngineOptions.leastRows, Int(promptRate * time.seconds)) }
 
     /// What is guessed to follow each of `answers`, as far as this step tries it. Pages for it come at nobody's expense.
     private func drafts(of answers: [ActiveSequence], besidePrompts: Bool) -> [ArraySlice<Int32>] {

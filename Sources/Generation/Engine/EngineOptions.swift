@@ -17,7 +17,8 @@ public struct EngineOptions: Sendable {
     /// How long a step may take while answers are being written, so that they keep their pace.
     public var mixedStep: Duration = .milliseconds(150)
     /// Rows that such a step has at least, whatever they take: fewer would waste what reading the weights costs.
-    static let mixedRows = 32
+    /// Rows that a step has at least, whatever they take: fewer would waste what reading the weights costs.
+    static let leastRows = 32
     /// How long a step of prompts alone may take: cancelling waits for it.
     public var promptStep: Duration = .milliseconds(800)
 
