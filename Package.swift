@@ -91,7 +91,7 @@ let package = Package(
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "API", "Checkpoints", "Generation", "OrderedJSON", "Tokenizers", "TOMLReader",
+                "API", "Checkpoints", "Generation", "OrderedJSON", "TestSupport", "Tokenizers", "TOMLReader",
             ],
             path: "Fuzz", swiftSettings: settings),
         .testTarget(
@@ -107,7 +107,7 @@ let package = Package(
             dependencies: [
                 "Checkpoints", "Generation", "Providers", "Tensors", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
-        // What several test rooms share.
+        // What several test rooms and the fuzzer share.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: settings),
         .testTarget(

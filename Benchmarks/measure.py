@@ -14,7 +14,7 @@ FOLDER = os.path.join(ROOT, ".build-peers")
 HYBRIE = os.path.join(ROOT, ".build/release/hybrie")
 THREADS = "2"
 _children = set()
-_limits, _kernels = [], []
+_bench = {}  # what `hybrie bench --machine` said last
 
 
 class Failure(Exception):
@@ -107,12 +107,9 @@ def speeds(binary, model, tests, flags=(), deadline=7200):
 
 def limits(once=False):
     """(bytes read per second, int8 operations per second) at this moment; with `once`, at the first call's."""
-    if once and _limits:
-        return _limits[0]
-    found = json.loads(run([HYBRIE, "bench", "--machine", "-t", THREADS, "-o", "json"], 300))
-    _limits[:] = [(found["read_bytes_per_second"], found["int8_operations_per_second"])]
-    _kernels[:] = [found["cpu_info"]]
-    return _limits[0]
+    if not (once and _bench):
+        _bench.update(json.loads(run([HYBRIE, "bench", "--machine", "-t", THREADS, "-o", "json"], 300)))
+    return _bench["read_bytes_per_second"], _bench["int8_operations_per_second"]
 
 
 def machine():
@@ -126,7 +123,7 @@ def machine():
         pass
     limits(once=True)
     system = f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
-    return f"{cpu} ({_kernels[0]}), {os.cpu_count()} cores{memory}, {system}"
+    return f"{cpu} ({_bench['cpu_info']}), {os.cpu_count()} cores{memory}, {system}"
 
 
 def meminfo(key):
