@@ -141,7 +141,9 @@ let package = Package(
         ),
         .testTarget(
             name: "GenerationTests",
-            dependencies: ["Generation", "LanguageModels", "Checkpoints", "OrderedJSON", "Tensors", "Tokenizers"],
+            dependencies: [
+                "Generation", "LanguageModels", "Checkpoints", "OrderedJSON", "Tensors", "TestSupport", "Tokenizers",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "LanguageModelsTests", dependencies: ["LanguageModels", "OrderedJSON", "Checkpoints", "Tensors"],

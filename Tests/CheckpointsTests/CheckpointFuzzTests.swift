@@ -46,7 +46,7 @@ import Testing
 
     @Test(arguments: [0, 1])
     func `bytes flipped at random do no harm`(model: Int) {
-        var random = SeededGenerator("flipped GGUF \(model)")
+        var random = SeededGenerator(seed: testSeed("flipped GGUF \(model)"))
         let bytes = Self.models[model].bytes()
         let header = Self.models[model].header().count
         for _ in 0..<20_000 {
@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test func `bytes flipped in a real header do no harm`() throws {
-        var random = SeededGenerator("flipped golden GGUF")
+        var random = SeededGenerator(seed: testSeed("flipped golden GGUF"))
         let url = TestFiles.golden.appending(path: "lm/llama/model-IQ4_XS.gguf")
         let bytes = try TestFiles.bytes(url)
         for _ in 0..<300 {
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test func `configurations with numbers of any kind do no harm`() throws {
-        var random = SeededGenerator("mixed configuration")
+        var random = SeededGenerator(seed: testSeed("mixed configuration"))
         let numbers: [JSONValue] = [
             0, 1, 2, 3, -1, 8, 1.5, 1e300, -1e300, .integer(.max), .integer(.min), .integer(1 << 31), .integer(1 << 32),
             nil, true, "8", [], [1], [:], ["rope_type": "yarn", "factor": 1e300],
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test func `safetensors cut, flipped or with extreme numbers do no harm`() {
-        var random = SeededGenerator("flipped safetensors")
+        var random = SeededGenerator(seed: testSeed("flipped safetensors"))
         let bytes = SafetensorsBuilder.floats([("a", [2, 3]), ("b", []), ("c", [0, 4])])
         for count in 0..<bytes.count {
             #expect(throws: CheckpointError.self) {

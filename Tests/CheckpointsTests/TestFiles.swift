@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Testing
 
 /// Where tests find and put files.
@@ -42,15 +41,5 @@ func expectFault(
         }
     } catch {
         Issue.record("\(error)", sourceLocation: sourceLocation)
-    }
-}
-
-extension SeededGenerator {
-    /// A generator with a printed seed; `HYBRIE_SEED` replays one.
-    init(_ test: String) {
-        let seed =
-            ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...UInt64.max)
-        self.init(seed: seed)
-        print("\(test): HYBRIE_SEED=\(seed)")
     }
 }

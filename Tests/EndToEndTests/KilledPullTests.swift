@@ -6,9 +6,7 @@ import Testing
 @Suite(.enabled(if: FileManager.default.fileExists(atPath: RunningServer.binary), "script/test builds the binary"))
 struct KilledPullTests {
     @Test func `F1 and F3 - pulls that are killed go on where they were, and hold no lock any more`() throws {
-        let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...(.max))
-        print("killed pulls: HYBRIE_SEED=\(seed)")
-        var random = SeededGenerator(seed: seed)
+        var random = SeededGenerator(seed: testSeed("killed pulls"))
         let content = (0..<(6 << 20)).map { _ in UInt8.random(in: 0...255, using: &random) }
         // Each pull gets so far and no further, so that it is still running when it is killed.
         let stops = (0..<3).map { _ in Int.random(in: 1...content.count - 1, using: &random) }.sorted()

@@ -59,9 +59,8 @@ struct PeerTests {
     }
 
     @Test func `F1 - pulls and sources that are killed lose no more than two chunks`() throws {
-        let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...(.max))
+        let seed = testSeed("killed nodes")
         let kills = ProcessInfo.processInfo.environment["HYBRIE_LONG"] == "1" ? 200 : 8
-        print("killed nodes: HYBRIE_SEED=\(seed)")
         var random = SeededGenerator(seed: seed)
         let (a, b) = (try MeshProcess("a"), try MeshProcess("b"))
         let content = Self.content(48 << 20)

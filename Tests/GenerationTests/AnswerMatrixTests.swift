@@ -1,6 +1,7 @@
 import Foundation
 import Generation
 import OrderedJSON
+import TestSupport
 import Testing
 
 /// The matrix of issue 3: {families} x {streamed, not} x {thinking} x {tool choice} x {schema}.
@@ -30,14 +31,14 @@ import Testing
         }
         let single = parse(scalars.map { String($0) })
         #expect(single == whole && single.fault == nil)
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         for _ in 0..<20 {
             var pieces: [String] = [""]
             for scalar in scalars {
                 if Int.random(in: 0..<5, using: &random) == 0 { pieces.append("") }
                 pieces[pieces.count - 1].unicodeScalars.append(scalar)
             }
-            #expect(parse(pieces) == whole, "seed \(ConstraintTestRandom.seed)")
+            #expect(parse(pieces) == whole, "seed \(runSeed)")
         }
     }
 

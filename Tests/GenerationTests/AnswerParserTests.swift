@@ -1,6 +1,7 @@
 import Foundation
 import Generation
 import OrderedJSON
+import TestSupport
 import Testing
 
 @Suite struct AnswerParserTests {
@@ -224,7 +225,7 @@ import Testing
     }
 
     @Test func `no text at all makes the parser trap or lose its place`() {
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         let parts = [
             "<think>", "</think>", "<tool_call>", "</tool_call>", "<function=", "typed", ">", "<parameter=", "text",
             "count",
@@ -241,9 +242,9 @@ import Testing
                 let starts = Bool.random(using: &random)
                 let streamed = JoinedAnswer.parse(pieces, format, Self.tools, starts)
                 let whole = JoinedAnswer.parse([pieces.joined()], format, Self.tools, starts)
-                #expect(streamed == whole && streamed.fault == nil, "\(pieces), seed \(ConstraintTestRandom.seed)")
+                #expect(streamed == whole && streamed.fault == nil, "\(pieces), seed \(runSeed)")
                 for text in streamed.arguments {
-                    #expect(Self.isObject(text), "\(text) of \(pieces), seed \(ConstraintTestRandom.seed)")
+                    #expect(Self.isObject(text), "\(text) of \(pieces), seed \(runSeed)")
                 }
             }
         }

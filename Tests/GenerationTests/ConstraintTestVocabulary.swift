@@ -2,6 +2,7 @@ import Foundation
 import Generation
 import OrderedJSON
 import Synchronization
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -49,25 +50,5 @@ enum ConstraintTestVocabulary {
     }
 }
 
-/// A generator whose whole run repeats from its seed (SplitMix64, Steele et al. 2014).
-struct ConstraintTestRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    /// The seed of this run: `HYBRIE_SEED` replays one.
-    static let seed: UInt64 = {
-        let given = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) }
-        let seed = given ?? UInt64.random(in: 0..<1_000_000)
-        print("constraint tests: HYBRIE_SEED=\(seed)")
-        return seed
-    }()
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}
+/// The seed of this run's random tests.
+let runSeed = testSeed("generation tests")

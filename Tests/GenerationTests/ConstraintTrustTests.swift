@@ -1,5 +1,6 @@
 import Generation
 import OrderedJSON
+import TestSupport
 import Testing
 
 /// TRUST.md R7 to R9: hostile schemas cost little, and are refused before the engine sees them.
@@ -120,7 +121,7 @@ import Testing
             "nullable",
             "additionalProperties", "minProperties", "maxProperties",
         ]
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         func changed(_ value: JSONValue) -> JSONValue {
             let place = Int.random(in: 0..<4, using: &random)
             switch value {
@@ -151,7 +152,7 @@ import Testing
                 let mask = try #require(constraint.allowedTokens())
                 let allowed = (0..<256).filter { mask[$0] }
                 #expect(
-                    !allowed.isEmpty || constraint.isComplete, "\(schema.serialized), seed \(ConstraintTestRandom.seed)"
+                    !allowed.isEmpty || constraint.isComplete, "\(schema.serialized), seed \(runSeed)"
                 )
                 guard let byte = allowed.randomElement(using: &random) else { break }
                 constraint.accept(Int32(byte))

@@ -1,5 +1,6 @@
 import Generation
 import OrderedJSON
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -17,7 +18,7 @@ import Tokenizers
 
     /// A token out of the mask; where the text may end, mostly the end.
     private static func choose(
-        _ mask: TokenMask, _ end: Int32, _ steps: Int, _ random: inout ConstraintTestRandom, _ index: [[UInt8]],
+        _ mask: TokenMask, _ end: Int32, _ steps: Int, _ random: inout SeededGenerator, _ index: [[UInt8]],
         wanted: UInt8? = nil
     ) -> Int32? {
         if mask[Int(end)], Int.random(in: 0..<4, using: &random) == 0 { return end }
@@ -46,7 +47,7 @@ import Tokenizers
         let end = Int32(try #require(tokenizer.id(of: "<|im_end|>")))
         let schema = try JSONValue(parsing: text)
         let grammar = try Grammar(schema: schema)
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         for _ in 0..<(path.hasPrefix("lm") ? 40 : 6) {
             let constraint = try GrammarConstraint(grammar: grammar, vocabulary: vocabulary, endTokens: [end])
             var answer: [UInt8] = []
@@ -70,9 +71,9 @@ import Tokenizers
             do {
                 let value = try JSONValue(parsing: answer)
                 let problem = ConstraintValidator(root: schema).problem(value, schema)
-                #expect(problem == nil, "\(problem ?? "") in \(found), seed \(ConstraintTestRandom.seed)")
+                #expect(problem == nil, "\(problem ?? "") in \(found), seed \(runSeed)")
             } catch {
-                Issue.record("\(error) in \(found), seed \(ConstraintTestRandom.seed)")
+                Issue.record("\(error) in \(found), seed \(runSeed)")
             }
         }
     }
@@ -84,7 +85,7 @@ import Tokenizers
         let text = #"{"name": "Zoë \"漢\"", "age": 14, "tags": ["é", "ab"], "kind": "b c"}"#
         let constraint = try GrammarConstraint(grammar: grammar, vocabulary: vocabulary, endTokens: [])
         var prefix: [UInt8] = []
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         for id in tokenizer.encode(text) {
             let mask = try #require(constraint.allowedTokens())
             #expect(mask[id])
@@ -134,7 +135,7 @@ import Tokenizers
         let tools = [ToolDefinition(name: "do it", parameters: schema), ToolDefinition(name: "rest")]
         let format = AnswerFormat(thinking: ("<think>", "</think>"), toolCalls: style)
         let cache = GrammarCache()
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         for _ in 0..<30 {
             let constraint = try #require(
                 try AnswerConstraint.make(
@@ -164,7 +165,7 @@ import Tokenizers
                 let value = try #require(try? JSONValue(parsing: arguments), "\(arguments) of \(answer)")
                 let expected = name == "rest" ? ["maxProperties": 0] : schema
                 let problem = ConstraintValidator(root: schema).problem(value, expected)
-                #expect(problem == nil, "\(problem ?? "") in \(answer), seed \(ConstraintTestRandom.seed)")
+                #expect(problem == nil, "\(problem ?? "") in \(answer), seed \(runSeed)")
             }
         }
     }

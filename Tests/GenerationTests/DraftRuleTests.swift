@@ -1,4 +1,5 @@
 import Generation
+import TestSupport
 import Testing
 
 /// What is guessed, and how much of it is tried.
@@ -22,7 +23,7 @@ import Testing
     }
 
     @Test func `an index that grew token by token guesses as one made at once`() {
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         let text = (0..<400).map { _ in Int32.random(in: 0..<6, using: &random) }
         var grown = NGramIndex()
         for count in text.indices {

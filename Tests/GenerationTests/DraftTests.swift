@@ -3,6 +3,7 @@ import Foundation
 import Generation
 import LanguageModels
 import Tensors
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -62,7 +63,7 @@ import Tokenizers
     }
 
     /// A prompt whose pieces come again and again.
-    static func prompt(_ random: inout ConstraintTestRandom) -> [Int32] {
+    static func prompt(_ random: inout SeededGenerator) -> [Int32] {
         let piece = (0..<Int.random(in: 3...12, using: &random)).map { _ in Int32.random(in: 0..<360, using: &random) }
         var prompt = piece
         for _ in 0..<Int.random(in: 2...8, using: &random) {
@@ -73,7 +74,7 @@ import Tokenizers
     }
 
     /// A request with anything that may bear on the choice of tokens or the end.
-    static func request(_ random: inout ConstraintTestRandom, stops: [String]) -> GenerationRequest {
+    static func request(_ random: inout SeededGenerator, stops: [String]) -> GenerationRequest {
         var request = GenerationRequest(prompt: prompt(&random))
         request.maxTokens = Int.random(in: 1...60, using: &random)
         request.sampling.temperature = Bool.random(using: &random) ? 0 : 0.8
@@ -108,7 +109,7 @@ import Tokenizers
     ) async throws {
         let device = try #require(CPUDevice(threads: 2))
         let decoder = try DecoderRegistry.load(Checkpoint(path: Self.fixture(family)), on: device)
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         var drafted = 0, accepted = 0
         for round in 0..<6 {
             let ends = Set((0..<3).map { _ in Int32.random(in: 0..<360, using: &random) })
@@ -128,7 +129,7 @@ import Tokenizers
                 return request
             }
             let expected = try await Self.told(requests, by: plain)
-            let seed = Comment("HYBRIE_SEED=\(ConstraintTestRandom.seed), round \(round)")
+            let seed = Comment("HYBRIE_SEED=\(runSeed), round \(round)")
             for engine in [forced, measured] {
                 _ = try await Self.told(first, by: engine)
                 for (found, expected) in zip(try await Self.told(requests, by: engine), expected) {
@@ -148,7 +149,7 @@ import Tokenizers
         let tokenizer = try Tokenizer(Checkpoint(path: TestModel.qwen3Path))
         let vocabulary = VocabularyIndex(tokenizer: tokenizer)
         let grammar = Grammar.repetition(.choice([.literal("ab, "), .literal("abc "), .literal("0\n")]))
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         let prompts = (0..<6).map { _ in Self.prompt(&random) }
         func requests() throws -> [GenerationRequest] {
             try prompts.enumerated().map { index, prompt in
@@ -180,7 +181,7 @@ import Tokenizers
             plain.stop()
             forced.stop()
         }
-        var random = ConstraintTestRandom(seed: ConstraintTestRandom.seed)
+        var random = SeededGenerator(seed: runSeed)
         for seed in 0..<8 {
             var request = GenerationRequest(prompt: Self.prompt(&random))
             request.maxTokens = 70

@@ -1,3 +1,12 @@
+import Foundation
+
+/// The seed of a random test: `HYBRIE_SEED` replays one; else it is drawn, and printed.
+package func testSeed(_ test: String = #function) -> UInt64 {
+    let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...UInt64.max)
+    print("\(test): HYBRIE_SEED=\(seed)")
+    return seed
+}
+
 /// SplitMix64 (Steele, Lea and Flood 2014): the same numbers for the same seed on every machine.
 package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64

@@ -4,13 +4,6 @@ import TestSupport
 import Testing
 import Tokenizers
 
-/// The seed of random tests: HYBRIE_SEED, or one that is drawn and printed.
-func testSeed(_ test: String = #function) -> UInt64 {
-    let seed = ProcessInfo.processInfo.environment["HYBRIE_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0...999_999)
-    print("\(test): HYBRIE_SEED=\(seed)")
-    return seed
-}
-
 struct TokenizerTests {
     @Test func `merges run by rank and rebuild their tokens`() throws {
         let tokenizer = try TinyTokenizer().tokenizer()
