@@ -8,6 +8,18 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
 ]
+/// One file that runs without the Swift toolchain, and less of it in memory: Swift's and Foundation's libraries are linked in,
+/// equal functions folded, and none offered to others.
+let oneBinary: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-static-stdlib", "-use-ld=lld"]
+            + ["--icf=safe", "--no-export-dynamic", "-z", "pack-relative-relocs"].flatMap { ["-Xlinker", $0] }
+            + ["FoundationEssentials", "FoundationInternationalization", "CoreFoundation", "_FoundationICU"].map {
+                "-l\($0)"
+            }
+            + ["_FoundationCShims", "_FoundationCollections", "dispatch", "BlocksRuntime", "stdc++"].map { "-l\($0)" },
+        .when(platforms: [.linux], configuration: .release))
+]
 /// For rooms that hold pointers or parse what comes from outside.
 let strict = settings + [.strictMemorySafety()]
 
@@ -86,7 +98,7 @@ let package = Package(
                 "TOMLReader",
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: settings
+            swiftSettings: settings, linkerSettings: oneBinary
         ),
         .executableTarget(
             name: "fuzz",
@@ -126,7 +138,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "API", "hybrie", "Providers", "Tensors", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "API", "Providers", "Tensors", "TestSupport", .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["requirements.txt", "openai_client.py", "many_clients.py", "pull_hub.py", "hub_client.py"],
             swiftSettings: settings

@@ -1,4 +1,5 @@
 import Foundation
+import Providers
 
 /// This program as a server of its own, under strace where that is installed; else its sockets are looked at over and over.
 final class TracedServer: Sendable {

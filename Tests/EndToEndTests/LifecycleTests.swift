@@ -4,6 +4,14 @@ import Testing
 extension EndToEnd {
     /// Starting, ending, and everything that keeps a server from starting.
     @Suite struct LifecycleTests {
+        #if os(Linux)
+            @Test func `the binary runs where no Swift is installed`() throws {
+                let (code, output) = try RunningServer.run(["/usr/bin/env", "ldd", RunningServer.binary])
+                #expect(code == 0 && output.contains("libc.so"), "\(output)")
+                #expect(!output.contains("swift") && !output.contains("Foundation"), "\(output)")
+            }
+        #endif
+
         @Test func `F6 - a taken port ends the start with code 1 and its number`() throws {
             let server = try RunningServer()
             let (code, output) = try Self.hybrie(["serve", RunningServer.starter, "--port", "\(server.port)"])

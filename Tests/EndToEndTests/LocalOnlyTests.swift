@@ -1,6 +1,6 @@
 import Foundation
+import Providers
 import Testing
-import hybrie
 
 extension EndToEnd {
     /// Section 9 of the first issue: with INFERENCE_ALLOWED_PROVIDERS=local nothing leaves the machine.
