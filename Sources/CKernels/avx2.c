@@ -118,6 +118,16 @@ HK_INLINE int hk_fitting(const int kind, const int largest) {
 /// Keeps sums in the order that is written: the compiler would finish one row after the other, and registers run out.
 HK_INLINE void hk_keep(__m256i *sum) { __asm__ volatile("" : "+x"(*sum)); }
 
+/// Codes of 16 bits: pairs of products.
+HK_INLINE vi hk_dot_pairs(vi sum, vb codes, int32_t word) {
+    hk_pair_of s = {.i = sum}, w = {.b = codes};
+    for (int h = 0; h < 2; h++) {
+        s.half[h] = _mm256_add_epi32(s.half[h], _mm256_madd_epi16(w.half[h], _mm256_set1_epi32(word)));
+        hk_keep(&s.half[h]);
+    }
+    return s.i;
+}
+
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

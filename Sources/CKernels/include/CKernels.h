@@ -97,17 +97,19 @@ typedef enum {
     HK_CACHE_BF16, ///< head_dim a multiple of 16, at most HK_MAX_HEAD_DIM
     HK_CACHE_F32,  ///< likewise
     HK_CACHE_INT8, ///< keys with a scale per 32 columns, values with one; head_dim a multiple of 32
+    HK_CACHE_INT16, ///< likewise; where `int16_floats` says so
 } hk_cache_format;
 /// Width of the largest head.
 #define HK_MAX_HEAD_DIM 512
 
 /// Bytes of one page of one head's keys.
 static inline size_t hk_key_page_bytes(hk_cache_format format, size_t head_dim) {
-    return (format == HK_CACHE_INT8 ? 18 : format == HK_CACHE_F32 ? 64 : 32) * head_dim;
+    return (format == HK_CACHE_INT8 ? 18 : format == HK_CACHE_INT16 ? 34 : format == HK_CACHE_F32 ? 64 : 32) * head_dim;
 }
 /// Bytes of one page of one head's values.
 static inline size_t hk_value_page_bytes(hk_cache_format format, size_t head_dim) {
-    return format == HK_CACHE_INT8 ? 16 * head_dim + 64 : hk_key_page_bytes(format, head_dim);
+    if (format == HK_CACHE_INT8 || format == HK_CACHE_INT16) return (format == HK_CACHE_INT8 ? 16 : 32) * head_dim + 64;
+    return hk_key_page_bytes(format, head_dim);
 }
 
 /// The keys and values of one layer: keys [kv_heads][pages], then values [kv_heads][pages], a page of one head each. What a
@@ -172,7 +174,7 @@ typedef struct {
     const char *name;
     /// Rows of a tile of packed activations.
     size_t tile_rows;
-    /// Whether F16 and BF16 are multiplied as 16-bit integers.
+    /// Whether F16 and BF16 are multiplied as 16-bit integers, and a cache can be kept so.
     bool int16_floats;
     /// Packs tiles begin..<end into a packing that begins at `to`.
     void (*pack)(const hk_activation_job *job, size_t begin, size_t end, uint8_t *to);

@@ -7,17 +7,20 @@ import CKernels
     private let layerBytes: Int
     private let memory: PackedMemory
 
-    init(_ shape: CacheShape) throws(TensorError) {
+    /// - Parameter int16: whether 16 bits are to be integers with scales, which these kernels multiply faster than bf16.
+    init(_ shape: CacheShape, int16: Bool) throws(TensorError) {
         self.shape = shape
         let largest = Int(HK_MAX_HEAD_DIM)
         guard shape.headDim > 0, shape.headDim % 16 == 0, shape.headDim <= largest else {
             throw .unusableHeads(width: shape.headDim, largest: largest)
         }
+        let hasScales = shape.headDim % Int(HK_BLOCK) == 0
         format =
             switch shape.format {
-            case .bf16: HK_CACHE_BF16
             case .f32: HK_CACHE_F32
-            case .int8: shape.headDim % Int(HK_BLOCK) == 0 ? HK_CACHE_INT8 : HK_CACHE_BF16
+            case .int8 where hasScales: HK_CACHE_INT8
+            case .bf16 where hasScales && int16: HK_CACHE_INT16
+            case .bf16, .int8: HK_CACHE_BF16
             }
         let headBytes =
             hk_key_page_bytes(format, shape.headDim) + hk_value_page_bytes(format, shape.headDim)

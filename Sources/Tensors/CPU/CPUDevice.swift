@@ -43,7 +43,9 @@ import Foundation
     }
 
     /// See ``Device/makeCache(_:)``.
-    public func makeCache(_ shape: CacheShape) throws(TensorError) -> any KeyValueCache { try CPUCache(shape) }
+    public func makeCache(_ shape: CacheShape) throws(TensorError) -> any KeyValueCache {
+        unsafe try CPUCache(shape, int16: kernels.pointee.int16_floats)
+    }
 
     func own(_ weight: any Weight) -> CPUWeight {
         guard let weight = weight as? CPUWeight else { preconditionFailure("the weight belongs to another device") }
