@@ -3,7 +3,11 @@ import Testing
 
 extension EndToEnd {
     /// Starting, ending, and everything that keeps a server from starting.
-    @Suite struct LifecycleTests {
+    @Suite final class LifecycleTests {
+        /// Where a test's settings file lies.
+        private let folder = NSTemporaryDirectory() + "hybrie-settings-\(UUID().uuidString)"
+        deinit { try? FileManager.default.removeItem(atPath: folder) }
+
         #if os(Linux)
             @Test func `the binary runs where no Swift is installed`() throws {
                 let (code, output) = try RunningServer.run(["/usr/bin/env", "ldd", RunningServer.binary])
@@ -105,7 +109,7 @@ extension EndToEnd {
         }
 
         @Test func `a cloud endpoint in the file is refused at the start of local-only operation`() throws {
-            let file = try Self.settings("[hybrid]\ncloud_endpoints = [\"http://node:8080\"]\n")
+            let file = try settings("[hybrid]\ncloud_endpoints = [\"http://node:8080\"]\n")
             let (code, output) = try Self.hybrie(
                 ["serve", "--port", "0", "--config", file], ["INFERENCE_ALLOWED_PROVIDERS": "local"])
             #expect(code != 0)
@@ -123,13 +127,13 @@ extension EndToEnd {
             ("port = \"8080\"\n", "'port'"), ("port = 70000\n", "70000"), ("port = \n", "settings.toml"),
         ])
         func `a fault in the settings file is named at the start`(text: String, named: String) throws {
-            let (code, output) = try Self.hybrie(["serve", "--config", try Self.settings(text)])
+            let (code, output) = try Self.hybrie(["serve", "--config", try settings(text)])
             #expect(code != 0)
             #expect(output.contains(named) && output.contains("settings.toml"), "\(output)")
         }
 
         @Test func `a flag goes before the environment, and that before the file`() throws {
-            let file = try Self.settings("port = 70001\nthreads = 70002\n")
+            let file = try settings("port = 70001\nthreads = 70002\n")
             // Values out of range show in the error where they were taken from.
             func fault(_ arguments: [String], _ environment: [String: String]) throws -> String {
                 try Self.hybrie(["serve", "--config", file] + arguments, environment).output
@@ -152,8 +156,7 @@ extension EndToEnd {
             return connection
         }
 
-        private static func settings(_ text: String) throws -> String {
-            let folder = NSTemporaryDirectory() + "hybrie-settings-\(UUID().uuidString)"
+        private func settings(_ text: String) throws -> String {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             try text.write(toFile: "\(folder)/settings.toml", atomically: true, encoding: .utf8)
             return "\(folder)/settings.toml"

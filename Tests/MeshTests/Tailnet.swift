@@ -26,9 +26,11 @@ final class Tailnet: Sendable {
             networks: networks)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
+        // A lock of its own: the node that this one restarts may not have gone yet.
+        let lockFolder = try TemporaryFolder()
+        let lock = try withExtendedLifetime(lockFolder) { try HomeLock(home: lockFolder.path) }
         let node = try await MeshNode(
-            // A lock of its own: the node that this one restarts may not have gone yet.
-            identity: try NodeIdentity.load(home: folder.path), lock: try HomeLock(home: TemporaryFolder().path),
+            identity: try NodeIdentity.load(home: folder.path), lock: lock,
             registry: try PeerRegistry(home: folder.path),
             transport: Line(tailnet: self, networks: networks), secret: nil,
             shared: SharedModels(store: ModelStore(home: folder.path), logger: logger), tailscale: tailscale,
