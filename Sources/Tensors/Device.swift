@@ -138,7 +138,8 @@ public struct CacheShape: Sendable {
             switch format {
             case .bf16: 4 * headDim + scales
             case .f32: 8 * headDim
-            case .int8: 2 * headDim + scales
+            // Other heads are kept in 16 bits.
+            case .int8: (headDim % 32 == 0 ? 2 : 4) * headDim + scales
             }
         return layers * kvHeads * headBytes
     }
@@ -146,7 +147,7 @@ public struct CacheShape: Sendable {
 
 /// How a cache keeps keys and values.
 public enum CacheFormat: String, Sendable, CaseIterable {
-    /// 16 bits: bfloat16; where a device multiplies integers faster (AVX2), integers with scales, which are more exact.
+    /// 16 bits: bfloat16; on AVX2 integers with scales, mostly more exact, for heads whose width is a multiple of 32.
     case bf16
     /// 32 bits, as exact as f32 weights.
     case f32
