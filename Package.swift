@@ -13,7 +13,7 @@ let settings: [SwiftSetting] = [
 let oneBinary: [LinkerSetting] = [
     .unsafeFlags(
         ["-static-stdlib", "-use-ld=lld"]
-            + ["--icf=safe", "--no-export-dynamic", "-z", "pack-relative-relocs"].flatMap { ["-Xlinker", $0] }
+            + ["--icf=safe", "--no-export-dynamic"].flatMap { ["-Xlinker", $0] }
             + ["FoundationEssentials", "FoundationInternationalization", "CoreFoundation", "_FoundationICU"].map {
                 "-l\($0)"
             }
