@@ -5,7 +5,8 @@ from measure import HYBRIE, limits, median, say, speeds
 from results import Figure
 
 CLOSE = 0.9  # of the best
-SHORT = 2048  # tokens of context that tell the variants apart: llama.cpp needs a quarter of an hour for 16,384 of them
+SHORT = 2048  # tokens of a trial: llama.cpp needs a quarter of an hour for 16,384
+ROUGHLY = 0.75  # of the best there, where longer rows may end otherwise
 
 
 def variants(target, row):
@@ -18,10 +19,10 @@ def variants(target, row):
     return every[:1] if target == "llama-server" else every[:: max(1, len(builds))]  # one build; the server takes long to start
 
 
-def still_close(variants, found):
-    """Those that came within a tenth of the best in some test; `found`: name to figures by test."""
+def still_close(variants, found, close=CLOSE):
+    """Those that came close to the best in some test; `found`: name to figures by test."""
     best = {test: max(rates[test] for rates in found.values()) for rates in found.values() for test in rates}
-    return [v for v in variants if any(rate >= CLOSE * best[test] for test, rate in found[v[0]].items())]
+    return [v for v in variants if any(rate >= close * best[test] for test, rate in found[v[0]].items())]
 
 
 def measure(row, kind, ours, theirs):
@@ -30,9 +31,10 @@ def measure(row, kind, ours, theirs):
     tests = row.prompt, row.answer, row.depths
     file = gguf.File(theirs)
     rounds = []
-    if min(row.depths) > SHORT:
-        tried = {name: speeds(binary, theirs, (0, row.answer, (SHORT,)), flags) for name, binary, flags in others}
-        others = still_close(others, tried)
+    if max(row.prompt, *row.depths) > SHORT:
+        short = min(row.prompt, SHORT), row.answer, (min(max(row.depths), SHORT),)
+        tried = {name: speeds(binary, theirs, short, flags) for name, binary, flags in others}
+        others = still_close(others, tried, ROUGHLY)
     for number in range(row.runs):
         say(f"  {row.id} {kind}: round {number + 1} of {row.runs}")
         machine = limits(once=row.tiny)
