@@ -14,10 +14,10 @@ HEAD = """# Results
 
 `script/bench peers --all` writes this, out of results.json; `--rows id,id` measures some rows anew. Random weights of
 Qwen3's shapes, same file, two threads, alternating rounds, median (smallest to largest). llama.cpp: the better of flash
-attention off and on, and of the compilers; after the first round what came within a tenth of the best runs on, and long rows leave out what is
-a quarter behind at 2,048 tokens. The ratio is the median of the rounds' ratios. Share: weights read per second of the memory's
-read rate (answers), or integer operations of the units' peak (prompts), both measured anew before every round (`hybrie bench
---machine`). Met: the bar, or the stretch, for ratio and share.
+attention off and on, and of the compilers; after the first round what came within a tenth of the best runs on, and long rows
+leave out what is a quarter behind at 2,048 tokens. The ratio is the median of the rounds' ratios. Share: weights read per
+second of the memory's read rate (answers), or integer operations of the units' peak (prompts), both measured anew before every
+round (`hybrie bench --machine`). Met: the bar, or the stretch, for ratio and share.
 """
 
 

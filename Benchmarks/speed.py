@@ -31,15 +31,18 @@ def measure(row, kind, ours, theirs):
     tests = row.prompt, row.answer, row.depths
     file = gguf.File(theirs)
     rounds = []
+
+    def tried(tests):
+        return {name: speeds(binary, theirs, tests, flags) for name, binary, flags in others}
+
     if max(row.prompt, *row.depths) > SHORT:
         short = min(row.prompt, SHORT), row.answer, (min(max(row.depths), SHORT),)
-        tried = {name: speeds(binary, theirs, short, flags) for name, binary, flags in others}
-        others = still_close(others, tried, ROUGHLY)
+        others = still_close(others, tried(short), ROUGHLY)
     for number in range(row.runs):
         say(f"  {row.id} {kind}: round {number + 1} of {row.runs}")
         machine = limits(once=row.tiny)
         mine = speeds(HYBRIE, ours, tests)
-        found = {name: speeds(binary, theirs, tests, flags) for name, binary, flags in others}
+        found = tried(tests)
         rounds.append((machine, mine, found))
         if found:
             others = still_close(others, found)
