@@ -12,12 +12,11 @@ let settings: [SwiftSetting] = [
 /// equal functions folded, and none offered to others.
 let oneBinary: [LinkerSetting] = [
     .unsafeFlags(
-        ["-static-stdlib", "-use-ld=lld"]
-            + ["--icf=safe", "--no-export-dynamic"].flatMap { ["-Xlinker", $0] }
-            + ["FoundationEssentials", "FoundationInternationalization", "CoreFoundation", "_FoundationICU"].map {
-                "-l\($0)"
-            }
-            + ["_FoundationCShims", "_FoundationCollections", "dispatch", "BlocksRuntime", "stdc++"].map { "-l\($0)" },
+        [
+            "-static-stdlib", "-use-ld=lld", "-Xlinker", "--icf=safe", "-Xlinker", "--no-export-dynamic",
+            "-lFoundationEssentials", "-lFoundationInternationalization", "-lCoreFoundation", "-l_FoundationICU",
+            "-l_FoundationCShims", "-l_FoundationCollections", "-ldispatch", "-lBlocksRuntime", "-lstdc++",
+        ],
         .when(platforms: [.linux], configuration: .release))
 ]
 /// For rooms that hold pointers or parse what comes from outside.
